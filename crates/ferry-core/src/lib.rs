@@ -1,0 +1,33 @@
+//! The words, states and decisions of Ferry.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number by itself: `now` and the random
+//! generator are parameters, decisions return durations. So the whole brain can be tested with
+//! tables.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`session`] | a legacy session as the export gives it, and its two clocks |
+//! | [`state`] | the states of sessions, runs and mappings, and which steps between them exist |
+//! | [`reason`] | why a session was skipped or is dead, why a run is paused, and what to do |
+//! | [`outcome`] | what one call to Stytch came to |
+//! | [`failure`] | the failure table: from status and `error_type` to a judgement |
+//! | [`decide`] | from an outcome to what happens to the session |
+//! | [`retry`] | how long to wait |
+//! | [`identity`] | whether the reply speaks of the person in the row |
+//! | [`books`] | the sums that must balance |
+//! | [`progress`] | rate and time left |
+
+pub mod books;
+pub mod decide;
+pub mod failure;
+pub mod id;
+pub mod identity;
+pub mod outcome;
+pub mod progress;
+pub mod reason;
+pub mod retry;
+pub mod session;
+pub mod state;
+pub mod timestamp;
+
+pub use timestamp::Timestamp;

@@ -1,0 +1,187 @@
+//! The states of sessions, runs and mappings.
+//!
+//! The names are the same in Rust, in SQL, in JSON and on every page. The diagram in
+//! `ARCHITECTURE.md` shows [`SessionState::may_become`].
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+/// Where a session stands.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Registered, its turn has not come.
+    Queued,
+    /// Claimed by a worker: a lease is on it, a call may be on its way.
+    Running,
+    /// To be tried again at a later time.
+    Waiting,
+    /// A Stytch session stands for it, and the mapping tells which.
+    Migrated,
+    /// Not to be carried, for a reason that is nobody's fault.
+    Skipped,
+    /// Cannot be carried until somebody mends the cause.
+    Dead,
+}
+
+impl SessionState {
+    /// Nothing more will happen to it by itself.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Migrated | Self::Skipped | Self::Dead)
+    }
+
+    /// Whether the ledger ever takes a session from `self` to `next`.
+    pub fn may_become(self, next: Self) -> bool {
+        use SessionState::{Dead, Queued, Running, Skipped};
+        match self {
+            // A claim; expired before its turn, cancelled, gone at the source.
+            Self::Queued => matches!(next, Running | Skipped | Dead),
+            // The same, or a newer token.
+            Self::Waiting => matches!(next, Running | Skipped | Dead | Queued),
+            // Its end; the row as it was (a halt); a takeover by another worker's claim.
+            Self::Running => true,
+            // Replay, or revival by a newer token (never from `skipped(revoked)`).
+            Self::Dead | Self::Skipped => next == Queued,
+            Self::Migrated => false,
+        }
+    }
+}
+
+/// Where a run stands.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// The export is being read; nothing is called yet.
+    Registering,
+    /// Sessions are carried.
+    Active,
+    /// Nothing is called until the cause is mended and the run resumed.
+    Paused,
+    /// Every session is final; attempts of unknown outcome are being looked up at Stytch.
+    Auditing,
+    /// Every session is final and no attempt is unresolved.
+    Finished,
+    /// Given up by the operator.
+    Cancelled,
+}
+
+/// Where a mapping stands.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum MappingState {
+    /// Minted, not yet asked for by the application.
+    Live,
+    /// The application has taken it.
+    Claimed,
+    /// Revoked at Stytch.
+    Revoked,
+    /// Its Stytch session is over.
+    Expired,
+}
+
+/// What became of an attempt whose outcome nobody recorded.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum UnresolvedState {
+    /// Not looked at yet; its run cannot finish.
+    Unresolved,
+    /// Looked at once: what it had minted is revoked. A second look follows.
+    Swept,
+    /// Looked at twice: nothing more can come of it.
+    Closed,
+    /// Its member cannot be found, so nobody can tell. Counted, never silent.
+    Unverifiable,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[test]
+    fn a_migrated_session_stays_migrated() {
+        for next in SessionState::VARIANTS {
+            assert!(!SessionState::Migrated.may_become(*next), "{next}");
+        }
+    }
+
+    #[test]
+    fn every_state_can_reach_a_final_one() {
+        for state in SessionState::VARIANTS {
+            let near = |s: SessionState| {
+                SessionState::VARIANTS
+                    .iter()
+                    .filter(move |n| s.may_become(**n))
+            };
+            let reaches = state.is_final()
+                || near(*state).any(|n| n.is_final() || near(*n).any(|m| m.is_final()));
+            assert!(reaches, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_state_reads_back_its_name() {
+        for state in SessionState::VARIANTS {
+            assert_eq!(SessionState::from_str(&state.to_string()), Ok(*state));
+        }
+    }
+}

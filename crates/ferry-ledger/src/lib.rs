@@ -1,0 +1,1 @@
+//! Every session is a row here: SQLite (and PostgreSQL) behind one type

@@ -1,0 +1,1 @@
+//! The doorbell: ids of due sessions on their way to a worker

@@ -1,0 +1,1 @@
+//! Stytch's HTTP API, as far as Ferry calls it

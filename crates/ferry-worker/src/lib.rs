@@ -1,0 +1,1 @@
+//! The attempt, the loop that feeds it, and the sweeper

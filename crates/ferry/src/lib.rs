@@ -1,0 +1,1 @@
+//! Carries live login sessions from a legacy identity provider to Stytch
