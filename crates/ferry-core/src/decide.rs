@@ -98,15 +98,22 @@ pub fn decide(
             spent: Spent::Nothing,
             unresolved: false,
         },
+        // Not an attempt either: an outage must not make dead letters.
         CallOutcome::NotSent(NotSent::Unreachable) => Decision {
-            disposition: case.retry(Duration::ZERO, DeadReason::AttemptsExhausted, rng),
+            disposition: Disposition::Defer {
+                after: policy.wait(UNREACHABLE_STEP, rng),
+            },
             class: Some(FailureClass::Transient),
-            spent: Spent::Attempt,
+            spent: Spent::Nothing,
             unresolved: false,
         },
         CallOutcome::Unanswered(_) => case.unknown_outcome(rng),
     }
 }
+
+/// While Stytch cannot be reached, a session waits as after so many spent attempts: up to 8 s with
+/// the default policy.
+const UNREACHABLE_STEP: u32 = 3;
 
 fn carried() -> Decision {
     Decision {

@@ -29,7 +29,7 @@ fn minted_for(email: &str) -> CallOutcome {
             external_id: None,
         }),
         member_id: "member-1".into(),
-        email: Some(email.into()),
+        emails: vec![email.into()],
         external_id: None,
         member_session_id: "session-1".into(),
         session_token: String::new().into(),
@@ -115,6 +115,19 @@ fn a_set_up_fault_halts_and_costs_the_session_nothing() {
             (Spent::Nothing, false)
         );
     }
+}
+
+#[test]
+fn an_outage_makes_no_dead_letter() {
+    let last = AttemptedSession {
+        attempts_spent: 7,
+        ..alice()
+    };
+    let decision = judge_it(&CallOutcome::NotSent(NotSent::Unreachable), &last);
+    assert!(
+        matches!(decision.disposition, Disposition::Defer { .. }),
+        "{decision:?}"
+    );
 }
 
 #[test]

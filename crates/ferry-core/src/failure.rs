@@ -157,7 +157,8 @@ pub fn judge(refusal: &Refusal) -> Judgement {
 fn judge_by_status(status: u16) -> Judgement {
     match status {
         401 | 403 => SetUp(Credentials),
-        404 | 405 => SetUp(WrongEndpoint),
+        // Stytch's API never redirects: whoever does is in front of it, or something else.
+        300..=399 | 404 | 405 => SetUp(WrongEndpoint),
         429 => Capacity,
         408 | 499 | 500.. => Transient,
         _ => Session(DeadReason::Refused),
@@ -211,6 +212,7 @@ mod tests {
         assert_eq!(judge(&refusal(401, unheard_of)), SetUp(Credentials));
         assert_eq!(judge(&refusal(429, unheard_of)), Capacity);
         assert_eq!(judge(&refusal(502, None)), Transient);
+        assert_eq!(judge(&refusal(302, None)), SetUp(WrongEndpoint));
     }
 
     #[test]

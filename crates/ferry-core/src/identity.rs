@@ -26,7 +26,7 @@ pub enum Mismatch {
 }
 
 /// Compares the reply with the row: the organization always, then the external id if both sides
-/// have one, else the email, trimmed and case-folded.
+/// have one, else the email (any of theirs), trimmed and case-folded.
 pub fn compare(expected: Expected<'_>, minted: &MintedSession) -> Result<(), Mismatch> {
     if !same_organization(expected.organization, minted) {
         return Err(Mismatch::Organization);
@@ -34,7 +34,7 @@ pub fn compare(expected: Expected<'_>, minted: &MintedSession) -> Result<(), Mis
     match (expected.external_id, &minted.external_id) {
         (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
         (Some(_), Some(_)) => Err(Mismatch::ExternalId),
-        _ => same_email(expected.email, minted.email.as_deref()),
+        _ => same_email(expected.email, &minted.emails),
     }
 }
 
@@ -45,10 +45,12 @@ fn same_organization(ours: &str, minted: &MintedSession) -> bool {
     ours == theirs.id || ours == theirs.slug || Some(ours) == theirs.external_id.as_deref()
 }
 
-fn same_email(ours: Option<&str>, theirs: Option<&str>) -> Result<(), Mismatch> {
+fn same_email(ours: Option<&str>, theirs: &[String]) -> Result<(), Mismatch> {
     let fold = |email: &str| email.trim().to_lowercase();
-    match (ours, theirs) {
-        (Some(ours), Some(theirs)) if fold(ours) != fold(theirs) => Err(Mismatch::Email),
+    match ours.map(fold) {
+        Some(ours) if !theirs.is_empty() && theirs.iter().all(|email| fold(email) != ours) => {
+            Err(Mismatch::Email)
+        }
         _ => Ok(()),
     }
 }
@@ -67,7 +69,7 @@ mod tests {
                 external_id: Some("tenant|7".into()),
             }),
             member_id: "member-1".into(),
-            email: Some("alice@example.com".into()),
+            emails: vec!["alice@example.com".into()],
             external_id: None,
             member_session_id: "session-1".into(),
             session_token: String::new().into(),
@@ -105,6 +107,18 @@ mod tests {
             compare(expected("acme", "bob@example.com"), &alice()),
             Err(Mismatch::Email)
         );
+    }
+
+    #[test]
+    fn any_of_a_users_emails_will_do() {
+        let minted = MintedSession {
+            emails: vec!["alice@work.example".into(), "alice@example.com".into()],
+            ..alice()
+        };
+        let row = expected("acme", "alice@example.com");
+        assert_eq!(compare(row, &minted), Ok(()));
+        let row = expected("acme", "bob@example.com");
+        assert_eq!(compare(row, &minted), Err(Mismatch::Email));
     }
 
     #[test]

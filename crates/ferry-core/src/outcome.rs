@@ -14,8 +14,9 @@ pub struct MintedSession {
     pub organization: Option<MintedOrganization>,
     /// The member (B2B) or user (Consumer) it belongs to.
     pub member_id: String,
-    /// The member's email at Stytch, if the reply tells it.
-    pub email: Option<String>,
+    /// The emails at Stytch, as the reply tells them: a member has one, a Consumer user may have
+    /// several.
+    pub emails: Vec<String>,
     /// The member's external id at Stytch, if it has one.
     pub external_id: Option<String>,
     /// The id under which it is listed and revoked.
@@ -140,7 +141,7 @@ mod tests {
         let minted = MintedSession {
             organization: None,
             member_id: "member-1".into(),
-            email: Some("alice@example.com".into()),
+            emails: vec!["alice@example.com".into()],
             external_id: None,
             member_session_id: "session-1".into(),
             session_token: "canary-token".to_string().into(),

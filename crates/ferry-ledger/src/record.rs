@@ -156,7 +156,7 @@ impl Ledger {
             if was_recorded(&mut transaction, finished).await? {
                 recorded.insert(finished.session);
             } else {
-                tell_where_to_look(&mut transaction, finished).await?;
+                tell_where_to_look(&mut transaction, finished, now).await?;
             }
         }
         fail::fail_point!("record-before-commit", |_| std::process::abort());
@@ -370,26 +370,42 @@ async fn was_recorded(
     Ok(recorded)
 }
 
-/// The reply of an attempt that was fenced out still tells the sweeper whose session it minted.
+/// The reply of an attempt that was fenced out still tells the sweeper whose session it minted. A
+/// look that was taken without knowing that does not count.
 async fn tell_where_to_look(
     transaction: &mut Transaction<'static, Sqlite>,
     finished: &Finished,
+    now: Timestamp,
 ) -> Result<(), LedgerError> {
-    let End::Migrated(minted) = &finished.end else {
-        return Ok(());
+    let (organization_id, member_id) = match (&finished.end, &finished.failure) {
+        (End::Migrated(minted), _) => (
+            minted.organization.as_ref().map(|o| o.id.clone()),
+            Some(minted.member_id.clone()),
+        ),
+        (
+            _,
+            Some(FailedAttempt {
+                unresolved: Some(unrecorded),
+                ..
+            }),
+        ) => (
+            unrecorded.organization_id.clone(),
+            unrecorded.member_id.clone(),
+        ),
+        _ => return Ok(()),
     };
+    if member_id.is_none() {
+        return Ok(());
+    }
     sqlx::query(
         "/* record: fenced out */ UPDATE unresolved_attempts
-         SET organization_id = ?2, member_id = ?3 WHERE attempt_id = ?1",
+         SET organization_id = ?2, member_id = ?3, state = 'unresolved', due_at = MAX(due_at, ?4)
+         WHERE attempt_id = ?1",
     )
     .bind(&finished.attempt.0[..])
-    .bind(
-        minted
-            .organization
-            .as_ref()
-            .map(|organization| organization.id.as_str()),
-    )
-    .bind(&minted.member_id)
+    .bind(organization_id)
+    .bind(member_id)
+    .bind(now.as_millis())
     .execute(&mut **transaction)
     .await?;
     Ok(())

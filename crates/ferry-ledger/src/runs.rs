@@ -134,6 +134,19 @@ impl Ledger {
         Ok(())
     }
 
+    /// Why the run is paused; `None` if it is not.
+    pub async fn pause_cause(&self, run: RunId) -> Result<Option<PauseCause>, LedgerError> {
+        let cause: Option<String> =
+            sqlx::query_scalar("/* pause_cause */ SELECT pause_cause FROM runs WHERE id = ?1")
+                .bind(run.0)
+                .fetch_one(&self.readers)
+                .await?;
+        cause
+            .map(|cause| PauseCause::from_str(&cause))
+            .transpose()
+            .map_err(|_| inconsistent("pause_cause", run.0))
+    }
+
     /// Goes on with a paused run.
     pub async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
         sqlx::query(

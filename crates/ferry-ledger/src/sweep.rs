@@ -180,8 +180,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// In the transaction of a claim: the attempt of an expired lease goes into the history and on
-    /// the sweeper's list.
+    /// In the transaction that takes a session from the holder of its lease: the attempt goes into
+    /// the history and on the sweeper's list. Its holder may not know yet and call as long as the
+    /// lease lasts, so the quiet time counts from the lease's end.
     pub(crate) async fn append_taken_over(
         &self,
         transaction: &mut Transaction<'static, Sqlite>,
@@ -202,11 +203,12 @@ impl Ledger {
         sqlx::query(
             "/* take over: unresolved */ INSERT INTO unresolved_attempts (attempt_id, session_id,
                  run_id, state, due_at)
-             SELECT attempt_id, id, run_id, 'unresolved', ?2 FROM sessions
+             SELECT attempt_id, id, run_id, 'unresolved', MAX(lease_until, ?2) + ?3 FROM sessions
              WHERE id = ?1 AND state = 'running'",
         )
         .bind(session)
-        .bind(now.plus(quiet).as_millis())
+        .bind(now.as_millis())
+        .bind(i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX))
         .execute(&mut **transaction)
         .await?;
         Ok(())

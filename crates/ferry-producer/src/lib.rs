@@ -1,1 +1,5 @@
-//! From an export to rows of the ledger, and from due rows to the queue
+//! From an export to rows of the ledger, and from due rows to the queue.
+
+pub mod dispatch;
+pub mod register;
+pub mod source;

@@ -1,0 +1,181 @@
+//! Deliveries, permits, claims.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ferry_core::id::SessionId;
+use ferry_ledger::LedgerError;
+use ferry_ledger::claim::{Claim, Lease};
+use ferry_queue::{Consumer, Delivery};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::attempt::attempt;
+use crate::recorder::Result as AttemptResult;
+use crate::settings::Tools;
+
+/// The most sessions in one claim: beyond this a commit costs no less per session, and the last
+/// call of the batch waits for the first.
+const SESSIONS_PER_CLAIM: usize = 128;
+
+/// How long a ledger that does not answer claims is tried again before the worker gives up.
+const LEDGER_PATIENCE: u32 = 30;
+/// Between two tries.
+const LEDGER_PAUSE: Duration = Duration::from_secs(2);
+
+/// Deliveries that have a slot each, and the permits to call for them.
+type Batch = Vec<(Delivery, OwnedSemaphorePermit)>;
+
+pub(crate) struct Intake<'a> {
+    pub(crate) tools: &'a Tools,
+    pub(crate) consumer: &'a Consumer,
+    pub(crate) results: mpsc::Sender<AttemptResult>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) rng: StdRng,
+}
+
+impl Intake<'_> {
+    /// Takes deliveries until told to stop, then waits for the calls that are under way.
+    pub(crate) async fn run(mut self) -> Result<(), LedgerError> {
+        let slots = Arc::new(Semaphore::new(self.tools.settings.concurrency));
+        let calls = TaskTracker::new();
+        let mut spare_permits = 0;
+        let mut failed_claims = 0;
+        let outcome = loop {
+            let Some(batch) = self.take(&slots, &mut spare_permits).await else {
+                break Ok(());
+            };
+            match self.claim(&batch).await {
+                Ok(claims) => {
+                    failed_claims = 0;
+                    spare_permits += self.start(batch, claims, &calls);
+                }
+                Err(error) if error.is_passing() && failed_claims < LEDGER_PATIENCE => {
+                    failed_claims += 1;
+                    tracing::warn!(%error, "sessions not claimed; they stay as they are");
+                    self.let_go(&batch);
+                    self.pause(LEDGER_PAUSE).await;
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        calls.close();
+        calls.wait().await;
+        outcome
+    }
+
+    /// The next deliveries that may be called for, at least one; `None` when told to stop.
+    async fn take(&self, slots: &Arc<Semaphore>, spare_permits: &mut usize) -> Option<Batch> {
+        let first = async {
+            let slot = Arc::clone(slots)
+                .acquire_owned()
+                .await
+                .expect("never closed");
+            let delivery = self.consumer.next().await;
+            (delivery, slot)
+        };
+        let first = self.unless_stopped(first).await?;
+        if *spare_permits > 0 {
+            *spare_permits -= 1;
+        } else if self
+            .unless_stopped(self.tools.pace.permit())
+            .await
+            .is_none()
+        {
+            self.let_go(&vec![first]);
+            return None;
+        }
+        let mut batch = vec![first];
+        while batch.len() < SESSIONS_PER_CLAIM {
+            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
+                break;
+            };
+            if *spare_permits == 0 && !self.tools.pace.try_permit() {
+                break;
+            }
+            let Some(delivery) = self.consumer.try_next() else {
+                // The permit was drawn for nobody: the next delivery has it.
+                *spare_permits += usize::from(*spare_permits == 0);
+                break;
+            };
+            *spare_permits = spare_permits.saturating_sub(1);
+            batch.push((delivery, slot));
+        }
+        Some(batch)
+    }
+
+    async fn claim(&mut self, batch: &Batch) -> Result<Vec<Claim>, LedgerError> {
+        let settings = &self.tools.settings;
+        let mut seen = HashSet::new();
+        let sessions: Vec<SessionId> = batch
+            .iter()
+            .map(|(delivery, _)| delivery.message.session)
+            .filter(|session| seen.insert(*session))
+            .collect();
+        self.tools
+            .ledger
+            .claim(&sessions, settings.lease, settings.quiet, &mut self.rng)
+            .await
+    }
+
+    /// Starts a call for each lease; the other deliveries are done with. Returns how many permits
+    /// were not used.
+    fn start(&mut self, batch: Batch, claims: Vec<Claim>, calls: &TaskTracker) -> usize {
+        fail::fail_point!("after-claim", |_| std::process::abort());
+        let mut leases: std::collections::HashMap<SessionId, Box<Lease>> = claims
+            .into_iter()
+            .filter_map(|claim| match claim {
+                Claim::Granted(lease) => Some((lease.session, lease)),
+                _ => None,
+            })
+            .collect();
+        let mut unused = 0;
+        for (delivery, slot) in batch {
+            let Some(lease) = leases.remove(&delivery.message.session) else {
+                self.consumer.ack(&[delivery.tag]);
+                unused += 1;
+                continue;
+            };
+            let tools = self.tools.clone();
+            let results = self.results.clone();
+            let mut rng = StdRng::from_rng(&mut self.rng);
+            calls.spawn(async move {
+                tools.tally.in_flight.fetch_add(1, Ordering::Relaxed);
+                let finished = attempt(&lease, &tools, &mut rng).await;
+                tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
+                let result = AttemptResult {
+                    finished,
+                    tag: delivery.tag,
+                    slot,
+                };
+                // The recorder is gone only if the ledger failed for good: then the attempt is
+                // taken over and swept.
+                let _ = results.send(result).await;
+            });
+        }
+        unused
+    }
+
+    /// Their rows are untouched; the dispatcher comes to them again.
+    fn let_go(&self, batch: &Batch) {
+        let tags: Vec<_> = batch.iter().map(|(delivery, _)| delivery.tag).collect();
+        self.consumer.ack(&tags);
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.unless_stopped(tokio::time::sleep(duration)).await;
+    }
+
+    async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            value = future => Some(value),
+        }
+    }
+}

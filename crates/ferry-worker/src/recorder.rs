@@ -1,0 +1,70 @@
+//! Results, many in one commit, then the acknowledgement.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use ferry_ledger::LedgerError;
+use ferry_ledger::record::Finished;
+use ferry_queue::{Consumer, DeliveryTag};
+use rand::rngs::StdRng;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+
+use crate::settings::Tools;
+
+/// A finished attempt on its way into the ledger. It keeps its place among the calls in flight
+/// until it is recorded, so that an unwritable ledger stops the intake by itself.
+#[derive(Debug)]
+pub(crate) struct Result {
+    pub(crate) finished: Finished,
+    pub(crate) tag: DeliveryTag,
+    pub(crate) slot: OwnedSemaphorePermit,
+}
+
+/// The most results in one commit.
+const RESULTS_PER_COMMIT: usize = 512;
+
+/// How long a ledger that does not take results is tried again, before the worker gives up and
+/// leaves what it holds to takeover and sweeper.
+const LEDGER_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Records results as they come until the last sender is gone. Acknowledges after the commit.
+pub(crate) async fn record_all(
+    mut results: mpsc::Receiver<Result>,
+    tools: &Tools,
+    consumer: &Consumer,
+    rng: StdRng,
+) -> std::result::Result<(), LedgerError> {
+    let rng = Mutex::new(rng);
+    let mut batch = Vec::with_capacity(RESULTS_PER_COMMIT);
+    while results.recv_many(&mut batch, RESULTS_PER_COMMIT).await > 0 {
+        let (mut finished, mut tags, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        for result in batch.drain(..) {
+            finished.push(result.finished);
+            tags.push(result.tag);
+            slots.push(result.slot);
+        }
+        fail::fail_point!("before-record", |_| std::process::abort());
+        let record = || async { tools.ledger.record(&finished, &mut *rng.lock().await).await };
+        let recorded = record
+            .retry(ExponentialBuilder::default().without_max_times().with_total_delay(Some(LEDGER_PATIENCE)))
+            .when(LedgerError::is_passing)
+            .notify(|error, wait| {
+                tracing::warn!(%error, retry_in = ?wait, results = finished.len(), "results not recorded yet");
+            })
+            .await?;
+        fail::fail_point!("after-record", |_| std::process::abort());
+        for finished in &finished {
+            if recorded.contains(&finished.session) {
+                tools.tally.count(finished);
+            } else {
+                tools.tally.fenced_out.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(session.id = %finished.session, attempt = %finished.attempt,
+                    "result came too late: its lease was taken over");
+            }
+        }
+        consumer.ack(&tags);
+        drop(slots);
+    }
+    Ok(())
+}

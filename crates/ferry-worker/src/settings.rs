@@ -1,0 +1,47 @@
+//! How a worker works, and what with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferry_core::retry::RetryPolicy;
+use ferry_core::session::GrantPolicy;
+use ferry_ledger::Ledger;
+use ferry_stytch::Client;
+
+use crate::pace::Pace;
+use crate::tally::Tally;
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Calls in flight at once.
+    pub concurrency: usize,
+    /// How long a claim holds: well above the call's timeout.
+    pub lease: Duration,
+    /// The call's timeout. A call begins only if so much of its lease is left.
+    pub call_timeout: Duration,
+    /// After an attempt of unknown outcome the sweeper waits so long before it looks: the call's
+    /// timeout and 20 s for what is still under way at Stytch.
+    pub quiet: Duration,
+    /// After the first look the second one follows so much later.
+    pub second_look: Duration,
+    /// When and how often to try again.
+    pub retry: RetryPolicy,
+    /// How long a minted session lives.
+    pub grant: GrantPolicy,
+}
+
+/// What a worker works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The truth.
+    pub ledger: Ledger,
+    /// Stytch.
+    pub stytch: Client,
+    /// The rate that all calls share.
+    pub pace: Arc<Pace>,
+    /// What has happened.
+    pub tally: Arc<Tally>,
+    /// How to work.
+    pub settings: Arc<Settings>,
+}

@@ -1,0 +1,52 @@
+//! One file a command.
+
+mod config;
+mod demo;
+mod run;
+mod sim;
+mod status;
+mod sweep;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::{Loaded, Overrides, load};
+use crate::exit::Exit;
+use crate::telemetry;
+
+/// Does what the command line says.
+pub(crate) fn execute(cli: Cli) -> Result<Exit> {
+    let runtime = tokio::runtime::Runtime::new().context("no threads could be started")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::execute(cli.global, args).await,
+            Command::Status(args) => status::execute(cli.global, args).await,
+            Command::Sweep => sweep::execute(cli.global).await,
+            Command::Demo(args) => demo::execute(cli.global, args).await,
+            Command::Sim(args) => sim::execute(args).await,
+            Command::Config(command) => config::execute(cli.global, &command),
+        }
+    })
+}
+
+impl Global {
+    fn overrides(self) -> Overrides {
+        Overrides {
+            config: self.config,
+            env: self.env,
+            data: self.data,
+            ..Overrides::default()
+        }
+    }
+
+    /// Loads the settings and starts logging.
+    fn load(self) -> Result<Loaded> {
+        load_and_log(&self.overrides())
+    }
+}
+
+fn load_and_log(overrides: &Overrides) -> Result<Loaded> {
+    let loaded = load(overrides)?;
+    telemetry::init(loaded.config.log.format);
+    Ok(loaded)
+}

@@ -1,0 +1,15 @@
+//! `ferry config`.
+
+use anyhow::Result;
+
+use crate::cli::{ConfigCommand, Global};
+use crate::config;
+use crate::exit::Exit;
+
+pub(super) fn execute(global: Global, command: &ConfigCommand) -> Result<Exit> {
+    match command {
+        ConfigCommand::Show => print!("{}", config::show(&global.load()?)?),
+        ConfigCommand::Reference => print!("{}", config::reference()),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,47 @@
+//! `ferry sweep`: look up what is due now.
+
+use anyhow::Result;
+use ferry_worker::sweeper::{self, Round};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::cli::Global;
+use crate::crossing::{self, Crossing};
+use crate::data_folder::DataFolder;
+use crate::exit::Exit;
+use crate::stop;
+
+/// Looks up attempts of unknown outcome whose look is due, the second looks included, and tells
+/// when the next one is.
+pub(super) async fn execute(global: Global) -> Result<Exit> {
+    let loaded = global.load()?;
+    let endpoint = crossing::endpoint(&loaded.config, loaded.env)?;
+    let folder = DataFolder::lock(&loaded.config.data.folder)?;
+    let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
+    let ledger = folder
+        .open_ledger(&loaded.config.data.keys, &mut rng)
+        .await?;
+    let crossing = Crossing::new(&loaded.config, endpoint, ledger.clone())?;
+    crossing.check_credentials().await?;
+    let stop = stop::on_signals()?;
+    let mut looked = 0;
+    let exit = loop {
+        let Round { due, failed } = sweeper::round(&crossing.tools, &stop).await?;
+        looked += due - failed;
+        if stop.is_cancelled() {
+            break Exit::Interrupted;
+        }
+        if failed > 0 {
+            break Exit::Auditing;
+        }
+        if due == 0 {
+            break Exit::Done;
+        }
+    };
+    println!("{looked} attempts looked up");
+    if let Some(next) = ledger.next_look().await? {
+        println!("the next look is due at {next}");
+    }
+    ledger.close().await;
+    Ok(exit)
+}

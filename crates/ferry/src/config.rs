@@ -1,0 +1,276 @@
+//! The configuration: one typed `ferry.toml`, the environment, and flags over both.
+//!
+//! The doc comments of the fields are the documentation: `ferry config reference` prints them, and
+//! a test holds `docs/configuration.md` to it.
+
+mod duration;
+mod env_file;
+mod load;
+mod rate;
+mod reference;
+mod show;
+
+use std::path::PathBuf;
+
+use ferry_core::session::LONGEST_GRANT_MINUTES;
+use ferry_producer::source::Columns;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use duration::Period;
+pub(crate) use env_file::Environment;
+pub(crate) use load::{Loaded, Overrides, load};
+pub(crate) use rate::Rate;
+pub(crate) use reference::reference;
+pub(crate) use show::show;
+
+/// Ferry's settings. Unknown names are refused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// The project that sessions are carried to.
+    pub(crate) stytch: Stytch,
+    /// How fast.
+    pub(crate) rates: Rates,
+    /// How the worker works.
+    pub(crate) worker: Worker,
+    /// When and how often a failed call is made again.
+    pub(crate) retry: Retry,
+    /// How long a minted session lives.
+    pub(crate) sessions: Sessions,
+    /// How exports are read.
+    pub(crate) export: Export,
+    /// Where Ferry keeps its own files.
+    pub(crate) data: Data,
+    /// What is logged, and how.
+    pub(crate) log: Log,
+}
+
+/// The project that sessions are carried to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Stytch {
+    /// `project-test-…` or `project-live-…`, from the Stytch Dashboard. Best kept in `.env.test` or
+    /// `.env.live`, beside its secret.
+    pub(crate) project_id: String,
+    /// `secret-test-…` or `secret-live-…`. Only from the environment, `.env.test` or `.env.live`;
+    /// refused in `ferry.toml`.
+    pub(crate) secret: Secret,
+    /// Which API the project uses: `b2b` (members in organizations) or `consumer` (users).
+    pub(crate) api: Api,
+    /// Another address of the API: a custom domain (`https://`), or a simulator on loopback. Unset:
+    /// `https://test.stytch.com` or `https://api.stytch.com`, by the project id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) base_url: Option<String>,
+    /// How long a call may take, connecting included. 1s to 60s. Longer lets slow calls succeed,
+    /// and keeps their place among the calls in flight.
+    pub(crate) call_timeout: Period<10_000>,
+}
+
+/// Which of Stytch's APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Api {
+    /// Members in organizations.
+    #[default]
+    B2b,
+    /// Users.
+    Consumer,
+}
+
+/// How fast.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rates {
+    /// Calls to Stytch per second, all kinds together: 1 to 10000, or `unlimited` (on loopback
+    /// only). 65 is what Stytch's guides allow bulk scripts. A higher one is answered with 429.
+    pub(crate) stytch: Rate,
+}
+
+/// How the worker works.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Worker {
+    /// Calls in flight at once, 1 to 1024. The rate divided by this is the slowest reply that the
+    /// rate survives: 65/s and 64 calls stand replies of one second.
+    pub(crate) concurrency: u32,
+    /// How long a worker holds a session before another may take it over. At least twice the call
+    /// timeout. Longer delays what a crashed worker left behind.
+    pub(crate) lease: Period<30_000>,
+    /// After a call of unknown outcome, the sweeper waits so long before it looks at Stytch for
+    /// what the call may have minted. Keep it 20s above the call timeout: what is minted after the
+    /// look is found by the second look only.
+    pub(crate) quiet: Period<30_000>,
+    /// So much later the sweeper looks a second time.
+    pub(crate) second_look: Period<600_000>,
+}
+
+/// When and how often a failed call is made again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retry {
+    /// The first wait is drawn between zero and this; the bound doubles with each failure.
+    pub(crate) base: Period<1_000>,
+    /// The bound on a wait never grows beyond this.
+    pub(crate) cap: Period<300_000>,
+    /// So many failed calls make a dead letter, 1 to 100. Being told to wait (429), not reaching
+    /// Stytch and crashes of Ferry do not count.
+    pub(crate) max_attempts: u32,
+    /// So many calls of unknown outcome (cut replies, crashes) make a dead letter, 1 to 1000.
+    pub(crate) max_unknown_outcomes: u32,
+    /// If Stytch asks to wait longer than this, the run pauses.
+    pub(crate) longest_retry_after: Period<3_600_000>,
+}
+
+/// How long a minted session lives.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sessions {
+    /// The lifetime of a session whose row gives no end (`session_expires_at`, or `idle_timeout`
+    /// with `last_active_at`). Unset: such rows are rejected. Never longer than your policy: a
+    /// guess here can let people stay in who should be out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) default_lifetime: Option<Period<0>>,
+    /// The longest session that the Stytch project allows, in minutes, 5 to 527040.
+    pub(crate) cap_minutes: u32,
+}
+
+/// How exports are read.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Export {
+    /// Which column holds what.
+    pub(crate) columns: Columns,
+    /// Make the legacy key from the access token instead of a session id. Tokens are replaced at
+    /// each refresh, and then the mapping is never found again: only for stores without any id.
+    pub(crate) key_from_token: bool,
+    /// A JWT access token must list this audience. Unset: one that ends in `/userinfo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<String>,
+    /// A JWT access token that names its scopes must have all of these.
+    pub(crate) required_scopes: Vec<String>,
+}
+
+/// Where Ferry keeps its own files.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Data {
+    /// The folder of the ledger, the key ring and the rejects files. One process at a time works
+    /// on it.
+    pub(crate) folder: PathBuf,
+    /// The key ring: lines `seal ID KEY` and `lookup KEY`, keys being 32 bytes in base64, parted by
+    /// line ends or `;`. Only from the environment. Unset: the file `keys` in the data folder, made
+    /// at the first run with mode 0600.
+    #[serde(skip_serializing_if = "Secret::is_unset")]
+    pub(crate) keys: Secret,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `human` or `json`, to standard error. `RUST_LOG` sets the level, `info` if unset.
+    pub(crate) format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that is never shown.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Secret(#[schemars(with = "String")] SecretText);
+
+#[derive(Debug, Clone, Default)]
+struct SecretText(SecretString);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+impl Secret {
+    pub(crate) fn is_unset(&self) -> bool {
+        self.0.0.expose_secret().is_empty()
+    }
+
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.0.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(SecretText(text.into()))
+    }
+}
+
+/// What is shown instead of a secret.
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.is_unset() { "" } else { "(hidden)" })
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            lease: Period::default(),
+            quiet: Period::default(),
+            second_look: Period::default(),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            base: Period::default(),
+            cap: Period::default(),
+            max_attempts: 8,
+            max_unknown_outcomes: 40,
+            longest_retry_after: Period::default(),
+        }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            default_lifetime: None,
+            cap_minutes: LONGEST_GRANT_MINUTES,
+        }
+    }
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        let rules = ferry_producer::source::Rules::default();
+        Self {
+            columns: Columns::default(),
+            key_from_token: rules.key_from_token,
+            audience: rules.audience,
+            required_scopes: rules.required_scopes,
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("ferry-data"),
+            keys: Secret::default(),
+        }
+    }
+}

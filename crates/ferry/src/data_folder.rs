@@ -1,0 +1,130 @@
+//! The data folder: ledger, key ring, rejects files; and the lock of who works on it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use ferry_ledger::seal::KeyRing;
+use ferry_ledger::{Ledger, SystemClock};
+use rand::rngs::StdRng;
+use secrecy::ExposeSecret;
+
+use crate::config::Secret;
+use crate::exit::{Coded, Exit};
+
+/// A data folder. While it is held with a lock, no other process works on it.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+impl DataFolder {
+    /// Makes the folder if need be, and takes its lock.
+    pub(crate) fn lock(path: &Path) -> Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .with_context(|| format!("no write permission in {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: Some(lock),
+            }),
+            Err(TryLockError::WouldBlock) => Err(anyhow!(
+                "another ferry works on {}: wait for it, or give another folder with --data",
+                path.display()
+            )
+            .context(Coded(Exit::Locked))),
+            Err(TryLockError::Error(error)) => Err(error).context("the lock cannot be taken"),
+        }
+    }
+
+    /// For commands that only look: beside a process that works on it.
+    pub(crate) fn look(path: &Path) -> Result<Self> {
+        if path.join(LEDGER).is_file() {
+            Ok(Self {
+                path: path.to_owned(),
+                _lock: None,
+            })
+        } else {
+            Err(anyhow!(
+                "there is no ledger in {}: give the folder of a run with --data",
+                path.display()
+            )
+            .context(Coded(Exit::Usage)))
+        }
+    }
+
+    /// Opens the ledger with the key ring from the environment or from the folder.
+    pub(crate) async fn open_ledger(&self, keys: &Secret, rng: &mut StdRng) -> Result<Ledger> {
+        let keys = if keys.is_unset() {
+            self.own_keys(rng)?
+        } else {
+            KeyRing::parse(keys.secret().expose_secret())
+                .context("FERRY_DATA__KEYS")
+                .context(Coded(Exit::Usage))?
+        };
+        let path = self.path.join(LEDGER);
+        Ok(Ledger::open(&path, keys, Arc::new(SystemClock::start())).await?)
+    }
+
+    /// Where a file of this folder lies.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn own_keys(&self, rng: &mut StdRng) -> Result<KeyRing> {
+        let path = self.path.join(KEYS);
+        if !path.is_file() {
+            if self.path.join(LEDGER).exists() {
+                return Err(anyhow!(
+                    "the key ring {} is missing, and the ledger does not open without it: restore it from your backup",
+                    path.display()
+                ));
+            }
+            return make_keys(&path, rng);
+        }
+        let mode = fs::metadata(&path)?.mode();
+        if mode & 0o077 != 0 {
+            return Err(anyhow!(
+                "the key ring {} can be read by others: chmod 600 it",
+                path.display()
+            ));
+        }
+        let text = secrecy::SecretString::from(fs::read_to_string(&path)?);
+        KeyRing::parse(text.expose_secret())
+            .with_context(|| format!("the key ring {}", path.display()))
+    }
+}
+
+const LEDGER: &str = "ledger.sqlite";
+const KEYS: &str = "keys";
+
+/// A fresh key ring, readable by its owner only. It is on disk before anything is sealed with it.
+fn make_keys(path: &Path, rng: &mut StdRng) -> Result<KeyRing> {
+    let keys = KeyRing::generate("k1", rng);
+    // Whole or not at all: a crash in between leaves a file that the next start replaces.
+    let partial = path.with_extension("partial");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&partial)?;
+    file.write_all(keys.to_text().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&partial, path)?;
+    tracing::info!(file = %path.display(), "made a key ring (mode 0600): back it up, apart from the ledger");
+    Ok(keys)
+}

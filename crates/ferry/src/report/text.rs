@@ -1,0 +1,90 @@
+//! The report for people.
+
+use std::fmt::Write;
+
+use ferry_core::books::Books;
+
+use super::Report;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut page = String::new();
+    let cause = report
+        .pause_cause
+        .map(|cause| format!(" ({cause})"))
+        .unwrap_or_default();
+    let _ = writeln!(page, "run {}: {:?}{cause}", report.run, report.state);
+    if let Some(remedy) = report.remedy {
+        let _ = writeln!(page, "  to go on: {remedy}; then the same command");
+    }
+    let _ = writeln!(page, "\n{}", books(&report.books));
+    if !report.failures.is_empty() {
+        page.push_str("not carried:\n");
+    }
+    for failure in &report.failures {
+        let error_type = failure
+            .error_type
+            .as_ref()
+            .map(|e| format!(" ({e})"))
+            .unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "  {:>9}  {} {}{error_type}, e.g. row {}\n             {}",
+            failure.count, failure.state, failure.reason, failure.example_row, failure.remedy
+        );
+    }
+    if let Some(file) = &report.rejects_file {
+        let _ = writeln!(
+            page,
+            "  rejected rows, with line and reason: {}",
+            file.display()
+        );
+    }
+    let audit = &report.audit;
+    let _ = write!(
+        page,
+        "audit: {} unresolved, {} unverifiable, {} twins revoked",
+        audit.unresolved, audit.unverifiable, audit.revoked
+    );
+    if let Some(extra) = audit.extra_alive {
+        let _ = write!(page, ", {extra} extra alive");
+    }
+    page.push('\n');
+    if audit.second_look > 0 {
+        let _ = writeln!(
+            page,
+            "  {} attempts get a second look: `ferry sweep`, or the next run, does it when due",
+            audit.second_look
+        );
+    }
+    let _ = writeln!(
+        page,
+        "{} s, {} migrated/s",
+        report.duration_seconds, report.rate_per_second
+    );
+    page
+}
+
+fn books(books: &Books) -> String {
+    let lines = [
+        ("rejected", books.rejected),
+        ("duplicates", books.duplicates),
+        ("queued", books.queued),
+        ("running", books.running),
+        ("waiting", books.waiting),
+        ("migrated", books.migrated),
+        ("skipped", books.skipped),
+        ("dead", books.dead),
+        ("handed over", books.handed_over),
+    ];
+    let mut text = format!("  {:>9}  rows in the export\n", books.exported);
+    for (name, count) in lines.into_iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(text, "  {count:>9}  {name}");
+    }
+    let verdict = if books.balance() {
+        "the books balance"
+    } else {
+        "THE BOOKS DO NOT BALANCE"
+    };
+    let _ = writeln!(text, "  {:>9}  {verdict}", "=");
+    text
+}
