@@ -115,6 +115,7 @@ impl Ledger {
                 .await?;
         }
         grant(&mut transaction, &granted).await?;
+        fail::fail_point!("claim-before-commit", |_| std::process::abort());
         transaction.commit().await?;
         Ok(claims)
     }

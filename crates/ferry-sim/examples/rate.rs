@@ -1,7 +1,7 @@
-//! How many migrate calls a second the simulator stands in fast mode, with a client on the same
-//! machine: whoever measures anything against it should know that first.
+//! How many migrate calls a second the simulator stands, with a client on the same machine: whoever
+//! measures anything against it should know that first.
 //!
-//! `cargo run --release -p ferry-sim --example rate [SECONDS] [IN_FLIGHT]`
+//! `cargo run --release -p ferry-sim --example rate [SECONDS] [IN_FLIGHT] [fast|real]`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -27,13 +27,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let seconds = arguments.next().map_or(Ok(5), |value| value.parse())?;
     let in_flight = arguments.next().map_or(Ok(64_u32), |value| value.parse())?;
+    let fast = arguments.next().is_none_or(|mode| mode == "fast");
     let population = Population {
         organizations: 8,
         ..Population::new(SESSIONS, 1)
     };
     let options = Options {
         population,
-        fast: true,
+        fast,
         ..Options::default()
     };
     let mut simulator = Simulator::start(options).await?;
@@ -59,7 +60,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let minted = simulator.audit().sessions.minted;
     simulator.stop().await;
     println!(
-        "{minted} sessions minted, {in_flight} in flight: {}/s",
+        "{minted} sessions minted, {in_flight} in flight, {} mode: {}/s",
+        if fast { "fast" } else { "real" },
         minted * 1000 / milliseconds
     );
     Ok(())

@@ -123,6 +123,6 @@ fn repeat(
     Ok(())
 }
 
-/// How many rows lie between a row and its duplicate: beyond one batch of most readers' smallest
-/// size, so that a duplicate within a batch and one across batches both occur.
+/// How many rows lie between a row and its duplicate: as many as make duplicates fall now within a
+/// reader's batch and now across two, whatever round number its batches have.
 const DUPLICATE_AFTER_ROWS: u64 = 97;

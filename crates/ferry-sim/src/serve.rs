@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -39,7 +40,7 @@ pub(crate) async fn serve(
                 // A full table of file descriptors or a client that has gone: others are served on.
                 Err(error) => {
                     tracing::debug!(%error, "a connection was not accepted");
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -62,3 +63,7 @@ async fn serve_connection(stream: TcpStream, router: Router) {
         () = cutter.0.notified() => {}
     }
 }
+
+/// How long to wait after a connection was not accepted: a full table of file descriptors does not
+/// empty within microseconds.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);

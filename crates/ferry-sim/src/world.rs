@@ -71,7 +71,7 @@ impl World {
         *self.faults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(faults);
     }
 
-    /// The id of a session. Stytch's own samples show both forms; Ferry must take either.
+    /// The id of a session. Stytch's own samples show both forms; a client must take either.
     pub(crate) fn session_id(&self, api: Api, number: u64) -> String {
         match api {
             Api::B2b => {

@@ -162,6 +162,13 @@ impl Loaded {
                 config.stytch.call_timeout
             );
         }
+        if config.worker.quiet.get() < config.stytch.call_timeout.get() {
+            anyhow::bail!(
+                "worker.quiet ({}) must be at least stytch.call_timeout ({}): before that, the call may still be under way",
+                config.worker.quiet,
+                config.stytch.call_timeout
+            );
+        }
         if let Some(claim) = config.export.columns.reserved_claim() {
             anyhow::bail!(
                 "export.columns.custom_claims: the claim {claim:?} is reserved; give it another name"
