@@ -1,2 +1,36 @@
-//! Chores of the repository.
-fn main() {}
+//! Chores of the repository: `cargo xtask test`, `cargo xtask check`.
+
+mod check;
+mod shell;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Chores of the repository. Each installs what it needs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Install or start what the tests need, then run them all.
+    Test {
+        /// Passed on to `cargo nextest run`, for instance a part of a test's name.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Format, lints, documentation, licences, unused dependencies.
+    Check,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().chore {
+        Chore::Test { arguments } => test::run_all(&arguments),
+        Chore::Check => check::run_all(),
+    }
+}
