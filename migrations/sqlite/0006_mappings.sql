@@ -1,6 +1,8 @@
--- Legacy session → Stytch session: what the application reads at the cut-over.
+-- Legacy session → Stytch session: what the application reads at the cut-over, by way of
+-- sessions.legacy_key. Keyed by the session and not by the key once more: rows are then written in
+-- the order in which they are made, not all over the table.
 CREATE TABLE mappings (
-    legacy_key        BLOB    PRIMARY KEY CHECK (length(legacy_key) = 16),
+    session_id        INTEGER PRIMARY KEY REFERENCES sessions (id),
     -- Stytch's ids; the organization is null for the Consumer API.
     organization_id   TEXT,
     member_id         TEXT    NOT NULL,
@@ -15,4 +17,4 @@ CREATE TABLE mappings (
     -- Why it was revoked; null in every other state.
     reason            TEXT    CHECK ((reason IS NOT NULL) = (state = 'revoked')),
     created_at        INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;

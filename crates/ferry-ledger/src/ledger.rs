@@ -20,6 +20,16 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 /// How long a statement waits for another program's lock on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Page cache of the writer. With SQLite's default of 2 MiB, a crossing reads twelve pages a
+/// session again; the hot ones of a million sessions fit into this.
+const WRITER_CACHE_KIB: u32 = 24 * 1024;
+/// Page cache of each reader: they walk through, and hardly come back.
+const READER_CACHE_KIB: u32 = 2 * 1024;
+
+/// Pages (of 4 KiB) in the write-ahead log before they are folded into the file. A page that is
+/// written several times in between is folded once.
+const CHECKPOINT_PAGES: u32 = 8192;
+
 /// Readers beside the one writer: the dispatcher, the sweeper, the report, the claim's details.
 const READERS: u32 = 4;
 
@@ -45,14 +55,14 @@ impl Ledger {
         keys: KeyRing,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
-        let options = sqlite_options(path).create_if_missing(true);
+        let options = sqlite_options(path, WRITER_CACHE_KIB).create_if_missing(true);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options)
             .await;
         let writer = writer.map_err(|error| not_a_ledger(error, path))?;
         migrate(&writer, path).await?;
-        let reading = sqlite_options(path).read_only(true);
+        let reading = sqlite_options(path, READER_CACHE_KIB).read_only(true);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(reading)
@@ -85,7 +95,7 @@ impl Ledger {
     }
 }
 
-fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+fn sqlite_options(path: &Path, cache_kib: u32) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -94,6 +104,8 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(false)
         .pragma("temp_store", "memory")
+        .pragma("cache_size", format!("-{cache_kib}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .log_statements(tracing::log::LevelFilter::Trace)
 }
 

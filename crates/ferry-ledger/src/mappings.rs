@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use ferry_core::Timestamp;
-use ferry_core::id::LegacyKey;
+use ferry_core::id::{LegacyKey, SessionId};
 use ferry_core::state::MappingState;
 use secrecy::SecretString;
 use sqlx::Row;
@@ -15,6 +15,8 @@ use crate::{Ledger, LedgerError};
 /// Where a legacy session has gone.
 #[derive(Debug, Clone)]
 pub struct Mapping {
+    /// The session.
+    pub session: SessionId,
     /// What it is found by.
     pub legacy_key: LegacyKey,
     /// Stytch's organization id; `None` for the Consumer API.
@@ -38,10 +40,13 @@ impl Ledger {
         organization: &str,
     ) -> Result<Option<(Mapping, SecretString)>, LedgerError> {
         let key = self.keys.legacy_key(stable_id, organization);
-        let row = sqlx::query("/* lookup */ SELECT * FROM mappings WHERE legacy_key = ?1")
-            .bind(&key.0[..])
-            .fetch_optional(&self.readers)
-            .await?;
+        let row = sqlx::query(
+            "/* lookup */ SELECT s.legacy_key, m.* FROM sessions AS s
+             JOIN mappings AS m ON m.session_id = s.id WHERE s.legacy_key = ?1",
+        )
+        .bind(&key.0[..])
+        .fetch_optional(&self.readers)
+        .await?;
         let Some(row) = row else { return Ok(None) };
         let sealed = row
             .get::<Option<&[u8]>, _>("session_token")
@@ -53,18 +58,18 @@ impl Ledger {
         Ok(Some((read(&row)?, token)))
     }
 
-    /// At most `limit` mappings in the order of their keys, from after `after`.
+    /// At most `limit` mappings in the order of their sessions, from after `after`.
     pub async fn mappings(
         &self,
-        after: Option<LegacyKey>,
+        after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Mapping>, LedgerError> {
         let rows = sqlx::query(
-            "/* mappings */ SELECT legacy_key, organization_id, member_id, member_session_id,
-                 expires_at, state
-             FROM mappings WHERE legacy_key > ?1 ORDER BY legacy_key LIMIT ?2",
+            "/* mappings */ SELECT s.legacy_key, m.*
+             FROM mappings AS m JOIN sessions AS s ON s.id = m.session_id
+             WHERE m.session_id > ?1 ORDER BY m.session_id LIMIT ?2",
         )
-        .bind(after.map_or_else(Vec::new, |key| key.0.to_vec()))
+        .bind(after.map_or(i64::MIN, |session| session.0))
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
@@ -76,6 +81,7 @@ fn read(row: &SqliteRow) -> Result<Mapping, LedgerError> {
     let key = <[u8; 16]>::try_from(row.get::<&[u8], _>("legacy_key"))
         .expect("the schema checks its length");
     Ok(Mapping {
+        session: SessionId(row.get("session_id")),
         legacy_key: LegacyKey(key),
         organization_id: row.get("organization_id"),
         member_id: row.get("member_id"),

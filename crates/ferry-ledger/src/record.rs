@@ -143,10 +143,13 @@ impl Ledger {
     ) -> Result<HashSet<SessionId>, LedgerError> {
         let now = self.now();
         let mut transaction = self.write().await?;
-        let mut recorded = update_sessions(&mut transaction, finished).await?;
+        let changed = update_sessions(&mut transaction, finished).await?;
+        // By fence, too: a process that was paused beyond its own lease may hold two ends of one
+        // session.
         let (ours, others): (Vec<_>, Vec<_>) = finished
             .iter()
-            .partition(|finished| recorded.contains(&finished.session));
+            .partition(|finished| changed.contains(&(finished.session, finished.fence)));
+        let mut recorded: HashSet<_> = changed.iter().map(|(session, _)| *session).collect();
         self.insert_mappings(&mut transaction, &ours, now, rng)
             .await?;
         wipe_tokens(&mut transaction, &ours).await?;
@@ -182,7 +185,7 @@ impl Ledger {
                     .keys
                     .seal(&minted.session_token, SESSION_TOKEN, key, rng);
                 Some(json!([
-                    key.to_string(),
+                    finished.session.0,
                     minted
                         .organization
                         .as_ref()
@@ -196,9 +199,9 @@ impl Ledger {
             .collect();
         for_each_row(
             transaction,
-            "/* record: mappings */ INSERT INTO mappings (legacy_key, organization_id, member_id,
+            "/* record: mappings */ INSERT INTO mappings (session_id, organization_id, member_id,
                  member_session_id, session_token, expires_at, created_at)
-             SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4),
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4),
                  value ->> 5, ?2
              FROM json_each(?1)",
             rows,
@@ -228,7 +231,7 @@ async fn for_each_row(
 async fn update_sessions(
     transaction: &mut Transaction<'static, Sqlite>,
     finished: &[Finished],
-) -> Result<HashSet<SessionId>, LedgerError> {
+) -> Result<HashSet<(SessionId, Fence)>, LedgerError> {
     let rows: Vec<_> = finished.iter().map(Finished::session_row).collect();
     let changed = sqlx::query(
         "/* record */ UPDATE sessions SET state = j.value ->> 2, reason = j.value ->> 3,
@@ -238,12 +241,15 @@ async fn update_sessions(
          FROM json_each(?1) AS j
          WHERE sessions.id = j.value ->> 0 AND sessions.fence = j.value ->> 1
            AND sessions.state = 'running'
-         RETURNING sessions.id",
+         RETURNING sessions.id, sessions.fence",
     )
     .bind(Value::Array(rows).to_string())
     .fetch_all(&mut **transaction)
     .await?;
-    Ok(changed.iter().map(|row| SessionId(row.get(0))).collect())
+    Ok(changed
+        .iter()
+        .map(|row| (SessionId(row.get(0)), Fence(row.get(1))))
+        .collect())
 }
 
 async fn wipe_tokens(

@@ -67,8 +67,9 @@ impl Ledger {
         Ok(registered)
     }
 
-    /// Sessions by key, in the order of the key (neighbours in the index are written together);
-    /// of two with one key the one with the newer token stays, the other is a duplicate.
+    /// Sessions in the order in which they will be called, so that neighbours in time are neighbours
+    /// on disk; of two with one key the one with the newer token stays, the other is a duplicate. As in
+    /// [`known`], a row that cannot be carried takes nobody's place.
     fn sort_out(&self, rows: Vec<ExportRow>) -> (Vec<Candidate>, Vec<Reject>, u64) {
         let mut by_key: HashMap<LegacyKey, Candidate> = HashMap::with_capacity(rows.len());
         let mut rejects = Vec::new();
@@ -92,14 +93,15 @@ impl Ledger {
                 }
                 std::collections::hash_map::Entry::Occupied(mut taken) => {
                     duplicates += 1;
-                    if candidate.expires_at() > taken.get().expires_at() {
+                    if candidate.skip.is_none() && candidate.expires_at() > taken.get().expires_at()
+                    {
                         taken.insert(candidate);
                     }
                 }
             }
         }
         let mut candidates: Vec<_> = by_key.into_values().collect();
-        candidates.sort_unstable_by_key(|candidate| candidate.key);
+        candidates.sort_unstable_by_key(|candidate| (candidate.expires_at(), candidate.key));
         (candidates, rejects, duplicates)
     }
 

@@ -51,7 +51,7 @@ impl Ledger {
     /// At most `limit` attempts whose next look is due, the oldest first.
     pub async fn unresolved_due(&self, limit: u32) -> Result<Vec<Unresolved>, LedgerError> {
         let rows = sqlx::query(
-            "/* sweep: due */ SELECT u.attempt_id, u.session_id, u.state, s.legacy_key,
+            "/* sweep: due */ SELECT u.attempt_id, u.session_id, u.state,
                  s.state AS session_state, s.reason, s.organization, s.subject, s.email
              FROM unresolved_attempts AS u JOIN sessions AS s ON s.id = u.session_id
              WHERE u.state IN ('unresolved', 'swept') AND u.due_at <= ?1
@@ -88,11 +88,10 @@ impl Ledger {
     ) -> Result<Vec<(Option<String>, String)>, LedgerError> {
         let named: Vec<(Option<String>, String)> = sqlx::query_as(
             "/* sweep: members */ SELECT organization_id, member_id FROM mappings
-             WHERE legacy_key = ?1
+             WHERE session_id = ?1
              UNION SELECT organization_id, member_id FROM unresolved_attempts
-             WHERE session_id = ?2 AND member_id IS NOT NULL",
+             WHERE session_id = ?1 AND member_id IS NOT NULL",
         )
-        .bind(row.get::<&[u8], _>("legacy_key"))
         .bind(row.get::<i64, _>("session_id"))
         .fetch_all(&self.readers)
         .await?;
@@ -103,7 +102,7 @@ impl Ledger {
         // Reads the whole table: only for rows that name neither member nor email.
         let same_person = sqlx::query_as(
             "/* sweep: same person */ SELECT DISTINCT m.organization_id, m.member_id
-             FROM sessions AS s JOIN mappings AS m ON m.legacy_key = s.legacy_key
+             FROM sessions AS s JOIN mappings AS m ON m.session_id = s.id
              WHERE s.subject = ?1 AND s.organization = ?2",
         )
         .bind(row.get::<Option<&str>, _>("subject"))
@@ -129,7 +128,7 @@ impl Ledger {
             "/* sweep: to revoke */ SELECT j.value ->> 0 FROM json_each(?1) AS j
              JOIN unresolved_attempts AS u ON u.attempt_id = unhex(j.value ->> 1)
              JOIN sessions AS s ON s.id = u.session_id
-             LEFT JOIN mappings AS m ON m.legacy_key = s.legacy_key
+             LEFT JOIN mappings AS m ON m.session_id = s.id
              WHERE m.member_session_id IS NULL OR m.member_session_id <> j.value ->> 0",
         )
         .bind(Value::Array(rows).to_string())
@@ -139,6 +138,8 @@ impl Ledger {
     }
 
     /// Notes what was found. After a first look a second one follows, `second_look` later.
+    ///
+    /// A look that found no member does not count if a late reply has named one meanwhile.
     pub async fn looked(
         &self,
         looked: &[Looked],
@@ -153,7 +154,8 @@ impl Ledger {
                  state = CASE WHEN NOT j.value ->> 2 THEN 'unverifiable'
                      WHEN unresolved_attempts.state = 'unresolved' THEN 'swept' ELSE 'closed' END,
                  revoked = revoked + (j.value ->> 1), due_at = ?2
-             FROM json_each(?1) AS j WHERE attempt_id = unhex(j.value ->> 0)",
+             FROM json_each(?1) AS j WHERE attempt_id = unhex(j.value ->> 0)
+                 AND (j.value ->> 2 OR member_id IS NULL)",
         )
         .bind(Value::Array(rows).to_string())
         .bind(self.now().plus(second_look).as_millis())

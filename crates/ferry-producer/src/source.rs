@@ -176,6 +176,22 @@ impl Export {
         Ok(())
     }
 
+    /// Makes sure that the export ends after its first `records`, with which it was registered. A
+    /// file of another size is another export; how long a stream is, only its end tells.
+    pub fn expect_end(&mut self, records: u64) -> Result<(), SourceError> {
+        if self.identity.size.is_some() {
+            return Ok(());
+        }
+        self.skip(records.saturating_sub(self.records_read))?;
+        match self.advance()? {
+            Advance::End => Ok(()),
+            Advance::Record | Advance::Bad(_) => Err(SourceError::TooLong {
+                export: self.shown.clone(),
+                registered: records,
+            }),
+        }
+    }
+
     /// Appends the rows of the next records to `rows`, one row for each record, and returns how
     /// many. Fewer than `most` (at least 1) if they are large; 0 only at the end of the export.
     ///

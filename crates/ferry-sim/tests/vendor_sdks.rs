@@ -35,9 +35,7 @@ async fn the_python_sdk_migrates_verifies_lists_revokes_creates_and_reads_errors
     run(sims.story(), || {
         let environment = python_environment();
         let mut program = Command::new(environment.join("bin/python"));
-        program
-            .args(["-W", "ignore"])
-            .arg(source("python").join("story.py"));
+        program.arg(source("python").join("story.py"));
         program
     })
     .await;
@@ -169,14 +167,15 @@ impl Story {
 /// Makes the program and runs it, beside the simulators.
 async fn run(story: Story, program: impl FnOnce() -> Command + Send + 'static) {
     let told = tokio::task::spawn_blocking(move || tell(&story, program()));
-    told.await.expect("the program is true to its story");
+    if let Err(panicked) = told.await {
+        std::panic::resume_unwind(panicked.into_panic());
+    }
 }
 
 /// Gives the program its story; panics with what it printed if it fails.
 fn tell(story: &Story, mut program: Command) {
     let mut child = program
-        // A proxy cannot reach this machine's loopback.
-        .envs([("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")])
+        .envs(["NO_PROXY", "no_proxy"].map(|name| (name, with_loopback(name))))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -188,6 +187,12 @@ fn tell(story: &Story, mut program: Command) {
     drop(input);
     let output = child.wait_with_output().expect("it was started");
     assert!(output.status.success(), "{}", story.shown(&output));
+}
+
+/// The hosts that no proxy is asked for: also this machine's, which none can reach.
+fn with_loopback(name: &str) -> String {
+    let others = std::env::var(name).unwrap_or_default();
+    format!("127.0.0.1,{others}")
 }
 
 /// A virtual environment with the Python SDK; its folder.
@@ -254,6 +259,8 @@ fn install(folder: &Path, files: &[&Path], version: &str, install: impl FnOnce()
     if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) && folder.exists() {
         return;
     }
+    // Whoever finds half of it, after an interruption, begins again.
+    let _ = fs::remove_file(&installed);
     install();
     fs::write(installed, wanted).expect("the target folder can be written");
 }
@@ -274,10 +281,11 @@ fn finish(command: &mut Command) -> String {
 
 fn missing(command: &Command, error: &std::io::Error) -> ! {
     let program = command.get_program().to_string_lossy();
-    if error.kind() == ErrorKind::NotFound {
-        panic!("{program} is missing. {HOW_TO_GET}");
-    }
-    panic!("{program} cannot be started: {error}. {HOW_TO_GET}");
+    let what = match error.kind() {
+        ErrorKind::NotFound => "is missing".to_owned(),
+        _ => format!("cannot be started: {error}"),
+    };
+    panic!("{program} {what}. {HOW_TO_GET}");
 }
 
 /// Where a program is in the repository.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
+use ferry_core::outcome::Unanswered;
 use ferry_core::reason::PauseCause;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
@@ -122,6 +123,10 @@ impl Crossing {
             ferry_stytch::Failure::Refused(refusal) if matches!(refusal.status, 401 | 403) => {
                 Err(anyhow!("{failure}").context(Coded(Exit::Paused)))
             }
+            // Every session would be called in vain, and die of it in the end.
+            ferry_stytch::Failure::Unanswered(Unanswered::Unreadable) => {
+                Err(anyhow!("{failure}").context(Coded(Exit::Paused)))
+            }
             ferry_stytch::Failure::NotSent { .. } => {
                 Err(anyhow!("{failure}").context(Coded(Exit::TryLater)))
             }
@@ -190,7 +195,7 @@ impl Crossing {
     }
 
     async fn audit(&self, run: &Run, timeout: Duration, stop: &CancellationToken) -> Result<Ended> {
-        let deadline = Instant::now() + timeout;
+        let began = Instant::now();
         loop {
             if self.tools.ledger.settle(run.id).await? == RunState::Finished {
                 return Ok(Ended::Finished);
@@ -198,7 +203,7 @@ impl Crossing {
             if stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
-            if Instant::now() >= deadline {
+            if began.elapsed() >= timeout {
                 return Ok(Ended::Auditing);
             }
             tokio::time::sleep(AUDIT_PAUSE).await;

@@ -1,7 +1,7 @@
 //! The data folder: ledger, key ring, rejects files; and the lock of who works on it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,13 +29,14 @@ impl DataFolder {
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+            .map_err(|error| cannot_make(path, error))?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(path.join("lock"))
-            .with_context(|| format!("no write permission in {}", path.display()))?;
+            .with_context(|| format!("{} takes no file: {WRITABLE}", path.display()))
+            .context(Coded(Exit::TryLater))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
@@ -91,25 +92,45 @@ impl DataFolder {
                 return Err(anyhow!(
                     "the key ring {} is missing, and the ledger does not open without it: restore it from your backup",
                     path.display()
-                ));
+                )
+                .context(Coded(Exit::Usage)));
             }
             return make_keys(&path, rng);
         }
-        let mode = fs::metadata(&path)?.mode();
-        if mode & 0o077 != 0 {
-            return Err(anyhow!(
-                "the key ring {} can be read by others: chmod 600 it",
-                path.display()
-            ));
-        }
-        let text = secrecy::SecretString::from(fs::read_to_string(&path)?);
-        KeyRing::parse(text.expose_secret())
+        read_keys(&path)
             .with_context(|| format!("the key ring {}", path.display()))
+            .context(Coded(Exit::Usage))
     }
 }
 
 const LEDGER: &str = "ledger.sqlite";
 const KEYS: &str = "keys";
+
+const WRITABLE: &str = "give it room and write permission, or name another folder with --data";
+
+fn cannot_make(path: &Path, error: io::Error) -> anyhow::Error {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            anyhow!("{path} is not a folder: name another one with --data")
+                .context(Coded(Exit::Usage))
+        }
+        _ => anyhow::Error::new(error)
+            .context(format!(
+                "the data folder {path} cannot be made: {WRITABLE}"
+            ))
+            .context(Coded(Exit::TryLater)),
+    }
+}
+
+fn read_keys(path: &Path) -> Result<KeyRing> {
+    let mode = fs::metadata(path)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(anyhow!("others may read it: chmod 600 it"));
+    }
+    let text = secrecy::SecretString::from(fs::read_to_string(path)?);
+    Ok(KeyRing::parse(text.expose_secret())?)
+}
 
 /// A fresh key ring, readable by its owner only. It is on disk before anything is sealed with it.
 fn make_keys(path: &Path, rng: &mut StdRng) -> Result<KeyRing> {

@@ -37,21 +37,33 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A fault of the input, with its exit code.
+/// Gives an error an exit code of its own: a context without a text.
 #[derive(Debug)]
 pub(crate) struct Coded(pub(crate) Exit);
 
 impl std::fmt::Display for Coded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.0 {
-            Exit::Usage => "nothing was called",
-            Exit::Locked => "the data folder is in use",
-            _ => "the command failed",
-        })
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
     }
 }
 
 impl std::error::Error for Coded {}
+
+/// An error and its causes on one line.
+pub(crate) fn shown(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error
+        .chain()
+        .map(ToString::to_string)
+        .filter(|text| !text.is_empty())
+    {
+        // Many an error's text holds its cause's already.
+        if !parts.last().is_some_and(|outer| outer.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
 
 impl Exit {
     /// The code for an error.
@@ -70,9 +82,49 @@ impl Exit {
             || matches!(error.downcast_ref(), Some(RegisterError::Source(_)));
         match ledger {
             Some(error) if error.is_passing() => Self::TryLater,
-            Some(LedgerError::SourceChanged { .. } | LedgerError::UnknownRun { .. }) => Self::Usage,
+            Some(
+                LedgerError::SourceChanged { .. }
+                | LedgerError::UnknownRun { .. }
+                | LedgerError::NotALedger { .. }
+                | LedgerError::NewerSchema { .. }
+                | LedgerError::WrongKeys { .. },
+            ) => Self::Usage,
             None if source => Self::Usage,
+            None if error.chain().any(is_full_disk) => Self::TryLater,
             _ => Self::Failed,
         }
+    }
+}
+
+fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kind = cause.downcast_ref().map(std::io::Error::kind);
+    matches!(
+        kind,
+        Some(StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once_and_a_code_not_at_all() {
+        let error = anyhow::Error::new(io::Error::other("the disk is on fire"))
+            .context("the lock: the disk is on fire")
+            .context("no lock")
+            .context(Coded(Exit::TryLater));
+        assert_eq!(shown(&error), "no lock: the lock: the disk is on fire");
+        assert_eq!(Exit::of(&error), Exit::TryLater);
+    }
+
+    #[test]
+    fn a_full_disk_is_for_later_whatever_was_being_written() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = anyhow::Error::new(full).context("the rejects file");
+        assert_eq!(Exit::of(&error), Exit::TryLater);
     }
 }

@@ -25,8 +25,12 @@ fn main() -> ExitCode {
     match commands::execute(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
-            exit::Exit::of(&error).into()
+            let exit = exit::Exit::of(&error);
+            eprintln!("error: {}", exit::shown(&error));
+            if exit == exit::Exit::TryLater {
+                eprintln!("nothing is lost: the same command goes on when that is mended");
+            }
+            exit.into()
         }
     }
 }

@@ -2,19 +2,23 @@
 
 mod audit;
 mod outcome;
+mod secrets;
+mod small_disk;
 
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use ferry_sim::export::{self, Summary};
 use ferry_sim::{Faults, Options, Population, Simulator};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-pub(crate) use audit::Audit;
+pub(crate) use audit::{Audit, open_ledger};
 pub(crate) use outcome::Outcome;
+pub(crate) use small_disk::SmallDisk;
 
 /// The binary under test, built with failpoints.
 const FERRY: &str = env!("CARGO_BIN_EXE_ferry");
@@ -31,11 +35,16 @@ base = "50ms"
 cap = "400ms"
 "#;
 
+/// Between two looks at what no event tells.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// An export, its settings, and the simulator that it fits.
 pub(crate) struct Crossing {
     pub(crate) folder: TempDir,
     pub(crate) simulator: Simulator,
     pub(crate) summary: Summary,
+    /// The access tokens of the export as it was first written.
+    tokens: Vec<String>,
 }
 
 impl Crossing {
@@ -57,6 +66,7 @@ impl Crossing {
         .expect("an export");
         fs::write(folder.path().join("ferry.toml"), SETTINGS).unwrap();
         Self {
+            tokens: tokens(&folder.path().join("sessions.csv")),
             folder,
             simulator,
             summary,
@@ -103,6 +113,13 @@ impl Crossing {
         Outcome::of(self.run_command()).await
     }
 
+    /// Waits until the simulator has minted so many sessions.
+    pub(crate) async fn until_minted(&self, sessions: u64) {
+        while self.simulator.audit().sessions.minted < sessions {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Compares what the simulator minted with what the ledger maps.
     pub(crate) async fn audit(&self) -> Audit {
         Audit::take(&self.simulator, &self.data()).await
@@ -147,6 +164,14 @@ pub(crate) fn ferry(folder: &Path, arguments: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The access tokens of an export: its first column.
+fn tokens(export: &Path) -> Vec<String> {
+    let export = fs::read_to_string(export).expect("an export");
+    let first = export.lines().skip(1).map(|row| row.split(',').next());
+    let first = first.map(|token| token.unwrap_or_default().to_owned());
+    first.filter(|token| token.len() > 40).collect()
 }
 
 /// SIGKILL, to a process that we started.

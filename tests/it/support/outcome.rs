@@ -38,6 +38,26 @@ impl Outcome {
         serde_json::from_value(self.report()["books"].clone()).expect("books")
     }
 
+    /// That it ended with this exit code, and that standard error says each of these.
+    pub(crate) fn assert_says(&self, code: i32, sayings: &[&str]) {
+        let Self {
+            standard_error,
+            standard_output,
+            ..
+        } = self;
+        assert_eq!(
+            self.code,
+            Some(code),
+            "{standard_error}\n{standard_output}"
+        );
+        for saying in sayings {
+            assert!(
+                standard_error.contains(saying),
+                "{saying:?} is not in: {standard_error}"
+            );
+        }
+    }
+
     /// A figure of the report's audit.
     pub(crate) fn audit(&self, name: &str) -> u64 {
         self.report()["audit"][name].as_u64().expect("a figure")

@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
     /// The legacy access token, alone (without `Bearer`), at most 16 KiB of visible ASCII. It must
-    /// still be accepted by the legacy provider's UserInfo endpoint. Default: `access_token`.
+    /// still be accepted by the legacy provider's UserInfo endpoint.
     pub access_token: String,
     /// The organization as Stytch knows it: id, slug or external id. Not read for the Consumer API.
-    /// Default: `organization`.
     pub organization: String,
     /// The stable id of the legacy session, by which the application will ask for the mapping at
-    /// cut-over. It must not change when the token is refreshed. Default: `session_id`.
+    /// cut-over. It must not change when the token is refreshed.
     pub session_id: String,
     /// The user's id at the legacy provider. It keeps calls for one user within the provider's
     /// limit per user. Unset: the column `subject` if there is one, else the `sub` of a JWT.

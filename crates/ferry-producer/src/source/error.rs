@@ -202,6 +202,16 @@ pub enum SourceError {
         /// How many were to be passed over.
         wanted: u64,
     },
+    /// A stream begins like the one that the run was registered from, and is longer.
+    #[error(
+        "{export}: goes on after the {registered} records that this run was registered with; give it a run of its own with --run"
+    )]
+    TooLong {
+        /// The export.
+        export: String,
+        /// How many there were.
+        registered: u64,
+    },
     /// Used after an error.
     #[error("{export}: had failed before; open it again")]
     Failed {

@@ -142,7 +142,7 @@ async fn strike_out_mapped(ledger: &Ledger, alive: &mut HashSet<String>) -> Resu
     const PAGE: u32 = 10_000;
     let mut missing = 0;
     let mut page = ledger.mappings(None, PAGE).await?;
-    while let Some(last) = page.last().map(|mapping| mapping.legacy_key) {
+    while let Some(last) = page.last().map(|mapping| mapping.session) {
         for mapping in &page {
             missing += u64::from(!alive.remove(&mapping.member_session_id));
         }

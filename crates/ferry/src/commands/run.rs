@@ -125,6 +125,8 @@ async fn take_in(
     rng: &mut StdRng,
 ) -> Result<bool> {
     if run.state != RunState::Registering {
+        let (mut export, records) = (export, run.rows_read);
+        tokio::task::spawn_blocking(move || export.expect_end(records)).await??;
         return Ok(true);
     }
     let progress = register::Progress::default();

@@ -50,15 +50,16 @@ impl<const D: u64> Serialize for Period<D> {
 
 impl<'de, const D: u64> Deserialize<'de> for Period<D> {
     fn deserialize<T: Deserializer<'de>>(deserializer: T) -> Result<Self, T::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse::<SignedDuration>()
-            .ok()
+        let text = String::deserialize(deserializer);
+        text.ok()
+            .and_then(|text| text.parse::<SignedDuration>().ok())
             .and_then(|duration| Duration::try_from(duration).ok())
             .map(Self)
+            // Not the text: it may be a secret in the wrong place.
             .ok_or_else(|| {
-                serde::de::Error::custom(format_args!(
-                    "{text:?} is not a length of time: write 500ms, 30s, 5m or 1h 30m"
-                ))
+                serde::de::Error::custom(
+                    "not a length of time: write \"500ms\", \"30s\", \"5m\" or \"1h 30m\"",
+                )
             })
     }
 }

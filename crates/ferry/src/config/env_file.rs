@@ -38,7 +38,7 @@ impl EnvFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let lines = dotenvy::from_path_iter(path).with_context(|| {
             format!(
-                "{} cannot be read: --env reads it from this folder",
+                "no {} in this folder, where --env looks for it: put FERRY_STYTCH__PROJECT_ID and FERRY_STYTCH__SECRET there",
                 path.display()
             )
         })?;

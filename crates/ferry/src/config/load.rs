@@ -32,6 +32,9 @@ pub(crate) struct Loaded {
 /// Read if it is there and `--config` names no other.
 const DEFAULT_FILE: &str = "ferry.toml";
 
+/// Not in a file that is shown to others and kept in a repository.
+const SECRETS: [&str; 2] = ["stytch.secret", "data.keys"];
+
 /// Puts together, the later over the earlier: defaults, `ferry.toml`, the env file, the
 /// environment, flags.
 pub(crate) fn load(overrides: &Overrides) -> Result<Loaded> {
@@ -40,8 +43,11 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Loaded> {
         return Err(anyhow!("{} is not a file", missing.display()).context(Coded(Exit::Usage)));
     }
     let file = file.unwrap_or(Path::new(DEFAULT_FILE));
-    let mut sources =
-        Figment::from(Serialized::defaults(Config::default())).merge(Toml::file_exact(file));
+    let mut sources = Figment::from(Serialized::defaults(Config::default()));
+    if file.is_file() {
+        check_file(file).context(Coded(Exit::Usage))?;
+        sources = sources.merge(Toml::file_exact(file));
+    }
     if let Some(env) = overrides.env {
         sources = sources.merge(EnvFile::read(Path::new(env.file())).context(Coded(Exit::Usage))?);
     }
@@ -57,6 +63,26 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Loaded> {
     };
     loaded.check().context(Coded(Exit::Usage))?;
     Ok(loaded)
+}
+
+/// That it is TOML, and holds no secret, whatever stands over it.
+fn check_file(path: &Path) -> Result<()> {
+    let file = Figment::from(Toml::file_exact(path));
+    let name = path.display();
+    if let Err(error) = file.extract::<figment::value::Dict>() {
+        let error = error.to_string();
+        // The parser shows the line, which may hold a secret: its place is enough.
+        let place = error.lines().next().unwrap_or_default();
+        anyhow::bail!("{name}: {place}: mend it there (texts stand in double quotes)");
+    }
+    for secret in SECRETS {
+        if file.contains(secret) {
+            anyhow::bail!(
+                "{secret} must not stand in {name}: move it to .env.test or .env.live (mode 0600), or to the environment"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn environment() -> Env {
@@ -101,13 +127,32 @@ fn explain(error: &figment::Error) -> String {
                 .filter(|nearest| strsim::jaro(nearest, name) > 0.7)
                 .map(|nearest| format!("; did you mean {nearest:?}?"))
                 .unwrap_or_default();
-            format!("unknown setting {name:?} in [{place}]{origin}{nearest}")
+            let section = error.path.split_last().map_or(&[][..], |(_, section)| section);
+            match section.join(".").as_str() {
+                "" => format!("unknown section [{name}]{origin}{nearest}"),
+                section => format!("unknown setting {name:?} in [{section}]{origin}{nearest}"),
+            }
         }
         // What was given may be a secret in the wrong place: say the place only.
         Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => {
-            format!("{place}{origin}: want {wanted}")
+            format!("{place}{origin}: want {}", in_plain_words(&wanted.to_string()))
+        }
+        Kind::UnknownVariant(_, known) => {
+            format!("{place}{origin}: want {}", known.join(" or "))
         }
         kind => format!("{place}{origin}: {kind}"),
+    }
+}
+
+/// Rust's types in the operator's words.
+fn in_plain_words(wanted: &str) -> &str {
+    match wanted {
+        "u32" | "u64" => "a whole number, not below 0",
+        "a boolean" => "true or false",
+        "a string" => "a text, in double quotes",
+        "a sequence" => "a list",
+        wanted if wanted.starts_with("struct ") => "a section of settings",
+        wanted => wanted,
     }
 }
 
@@ -125,17 +170,6 @@ impl Loaded {
     /// What no type can say.
     fn check(&self) -> Result<()> {
         let config = &self.config;
-        for secret in ["stytch.secret", "data.keys"] {
-            let in_file = self
-                .sources
-                .find_metadata(secret)
-                .is_some_and(|metadata| matches!(metadata.source, Some(figment::Source::File(_))));
-            if in_file {
-                anyhow::bail!(
-                    "{secret} must not stand in a configuration file: move it to .env.test or .env.live (mode 0600), or to the environment"
-                );
-            }
-        }
         range("worker.concurrency", config.worker.concurrency, 1..=1024)?;
         range("retry.max_attempts", config.retry.max_attempts, 1..=100)?;
         range(

@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Calls per second, or no limit.
@@ -47,7 +48,8 @@ impl FromStr for Rate {
             .filter(|rate| *rate <= HIGHEST)
             .and_then(NonZeroU32::new)
             .map(Self::PerSecond)
-            .ok_or_else(|| format!("{text:?} is not a rate: give 1 to {HIGHEST}, or unlimited"))
+            // Not the text: it may be a secret in the wrong place.
+            .ok_or_else(|| format!("not a rate: give 1 to {HIGHEST}, or unlimited"))
     }
 }
 
@@ -76,10 +78,12 @@ impl<'de> Deserialize<'de> for Rate {
         enum Given {
             Number(i64),
             Text(String),
+            Other(IgnoredAny),
         }
         let text = match Given::deserialize(deserializer)? {
             Given::Number(number) => number.to_string(),
             Given::Text(text) => text,
+            Given::Other(_) => String::new(),
         };
         text.parse().map_err(serde::de::Error::custom)
     }

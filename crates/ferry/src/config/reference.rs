@@ -41,8 +41,9 @@ fn describe_section(
     defaults: &Value,
 ) {
     let definition = resolve(section, root);
-    let about = text(section)
-        .or_else(|| text(definition))
+    // A type's own comment says more than that of the field that holds it.
+    let about = paragraphs(definition)
+        .or_else(|| paragraphs(section))
         .unwrap_or_default();
     let _ = write!(page, "\n## `[{name}]`\n\n{about}\n\n");
     let Some(fields) = definition["properties"].as_object() else {
@@ -77,6 +78,13 @@ fn resolve<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
         Some(name) => &root["$defs"][name],
         None => schema,
     }
+}
+
+/// A doc comment, a line a paragraph.
+fn paragraphs(schema: &Value) -> Option<String> {
+    let text = schema["description"].as_str()?;
+    let line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(text.split("\n\n").map(line).collect::<Vec<_>>().join("\n\n"))
 }
 
 /// A doc comment on one line.

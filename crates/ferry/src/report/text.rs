@@ -12,7 +12,7 @@ pub(super) fn render(report: &Report) -> String {
         .pause_cause
         .map(|cause| format!(" ({cause})"))
         .unwrap_or_default();
-    let _ = writeln!(page, "run {}: {:?}{cause}", report.run, report.state);
+    let _ = writeln!(page, "run {}: {}{cause}", report.run, report.state);
     if let Some(remedy) = report.remedy {
         let _ = writeln!(page, "  to go on: {remedy}; then the same command");
     }

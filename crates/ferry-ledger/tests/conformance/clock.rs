@@ -1,0 +1,43 @@
+//! A clock that stands still until it is moved.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use ferry_core::Timestamp;
+use ferry_ledger::Clock;
+
+/// The time at which every case begins: 2026-01-01T12:00:00Z.
+pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_767_268_800);
+
+/// Milliseconds since the Unix epoch.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    /// One millisecond before it is so late.
+    pub(crate) fn set_just_before(&self, moment: Timestamp) {
+        self.set(Timestamp::from_millis(moment.as_millis() - 1));
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.set(self.now().plus(by));
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// So many minutes after noon.
+pub(crate) fn noon_plus(minutes: u64) -> Timestamp {
+    NOON.plus(Duration::from_mins(minutes))
+}

@@ -1,0 +1,81 @@
+//! What every ledger must do, whichever database is behind it.
+//!
+//! A case is a function that takes a [`bench::Bench`]: an opened, empty ledger with a clock that
+//! stands still until it is moved. `on_every_backend!` makes one test per backend of it; a backend
+//! is one line in `backends` and a way to open a fresh database there.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `register` | rows are counted, duplicates are told, rejects are kept |
+//! | `revive` | a newer token brings a session into the newer run |
+//! | `due` | who is called next |
+//! | `expire` | who is not called any more |
+//! | `claim` | one holder at a time, with all it needs |
+//! | `record` | each end of an attempt |
+//! | `fenced_out` | results that come too late, or twice |
+//! | `sweep` | attempts of unknown outcome, from listed to closed |
+//! | `members` | where the sweeper looks, and what it revokes there |
+//! | `runs` | from registering to finished |
+//! | `report` | books, failures, audit |
+//! | `open` | which ledgers and which keys are refused |
+//! | `seal` | what is secret at rest |
+//! | `histories` | all verbs in any order |
+//! | `sqlite_file` | what only a file can get wrong |
+
+/// Makes one test per backend of each case.
+macro_rules! on_every_backend {
+    ($($case:ident),+ $(,)?) => {
+        on_backend!(sqlite, $($case),+);
+    };
+    (search $case:ident) => {
+        search_on_backend!(sqlite, $case);
+    };
+}
+
+/// Makes the tests of one backend: `super::$case` with a bench from `backends::$backend`.
+macro_rules! on_backend {
+    ($backend:ident, $($case:ident),+) => {
+        mod $backend {
+            $(
+                #[tokio::test]
+                async fn $case() -> Result<(), ferry_ledger::LedgerError> {
+                    super::$case(&mut crate::backends::$backend().await).await
+                }
+            )+
+        }
+    };
+}
+
+/// The same for a case that opens as many benches as it needs.
+macro_rules! search_on_backend {
+    ($backend:ident, $case:ident) => {
+        mod $backend {
+            #[test]
+            fn $case() {
+                super::$case(crate::backends::$backend);
+            }
+        }
+    };
+}
+
+mod backends;
+mod bench;
+mod claim;
+mod clock;
+mod due;
+mod ends;
+mod expire;
+mod fenced_out;
+mod histories;
+mod members;
+mod open;
+mod people;
+mod record;
+mod register;
+mod report;
+mod revive;
+mod runs;
+mod seal;
+mod sqlite_file;
+mod sweep;
+mod tables;
