@@ -107,6 +107,8 @@ fn sqlite_options(path: &Path, cache_kib: u32) -> SqliteConnectOptions {
         .pragma("cache_size", format!("-{cache_kib}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .log_statements(tracing::log::LevelFilter::Trace)
+        // A busy disk is no news to the operator, and a statement's text no help.
+        .log_slow_statements(tracing::log::LevelFilter::Debug, Duration::from_secs(1))
 }
 
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), LedgerError> {

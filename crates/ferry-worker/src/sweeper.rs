@@ -200,7 +200,7 @@ async fn sweep_member(
             return Ok(Err(failure));
         }
         revoked += 1;
-        tracing::info!(member_session.id = %session, "revoked a session that nobody recorded");
+        tracing::debug!(member_session.id = %session, "revoked a session that nobody recorded");
     }
     Ok(Ok(revoked))
 }

@@ -100,6 +100,7 @@ fn settle_in(loaded: &mut Loaded, simulator: &Simulator, folder: &Path) {
     // What is refused for good shall be dead within the minute.
     config.retry.base = Duration::from_millis(200).into();
     config.retry.cap = Duration::from_secs(2).into();
+    config.retry.max_attempts = 5;
     config.stytch.call_timeout = Duration::from_secs(2).into();
     config.worker.quiet = Duration::from_secs(3).into();
 }
@@ -155,7 +156,7 @@ fn what_next(folder: &Path) -> String {
     let folder = folder.display();
     format!(
         "\nLook around:\n\
-         \x20 the mapping    sqlite3 {folder}/ledger.sqlite 'SELECT hex(legacy_key), member_session_id FROM mappings LIMIT 3'\n\
+         \x20 the mapping    sqlite3 {folder}/ledger.sqlite 'SELECT hex(legacy_key), member_session_id FROM mappings JOIN sessions ON id = session_id LIMIT 3'\n\
          \x20 the rejects    {folder}/rejects-demo.csv\n\
          \x20 the report     ferry status demo --data {folder}\n\
          Next: `ferry sim` and `ferry sim export` to try your own settings, then README.md, \"A first real run\"."
