@@ -7,10 +7,10 @@ use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::session::{SessionClock, SessionFacts};
 use rand::Rng;
 use secrecy::SecretString;
-use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
+use crate::rows::json_rows;
 use crate::seal::{ACCESS_TOKEN, DoesNotOpen, KeyRing};
 use crate::{Ledger, LedgerError};
 
@@ -83,7 +83,7 @@ impl Ledger {
              LEFT JOIN waiting AS w ON w.session_id = s.id
              LEFT JOIN session_secrets AS x ON x.session_id = s.id",
         )
-        .bind(json!(ids).to_string())
+        .bind(json_rows(&ids))
         .fetch_all(&mut *transaction)
         .await?;
         let by_id: std::collections::HashMap<i64, &SqliteRow> = rows
@@ -153,14 +153,14 @@ async fn grant(
     let leases: Vec<_> = granted
         .iter()
         .map(|lease| {
-            json!([
+            (
                 lease.session.0,
                 lease.attempt.to_string(),
-                lease.until.as_millis()
-            ])
+                lease.until.as_millis(),
+            )
         })
         .collect();
-    let leases = json!(leases).to_string();
+    let leases = json_rows(&leases);
     sqlx::query(
         "/* claim */ UPDATE sessions SET
              unknown_outcomes = unknown_outcomes + (state = 'running'), state = 'running',

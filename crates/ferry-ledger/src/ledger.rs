@@ -107,6 +107,8 @@ fn sqlite_options(path: &Path, cache_kib: u32) -> SqliteConnectOptions {
         .pragma("cache_size", format!("-{cache_kib}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .log_statements(tracing::log::LevelFilter::Trace)
+        // A claim's rows are taken in by hundreds: the default of 50 stops the reader in between.
+        .row_buffer_size(512)
         // A busy disk is no news to the operator, and a statement's text no help.
         .log_slow_statements(tracing::log::LevelFilter::Debug, Duration::from_secs(1))
 }

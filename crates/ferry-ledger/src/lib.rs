@@ -24,6 +24,7 @@ pub mod mappings;
 pub mod record;
 pub mod register;
 pub mod report;
+mod rows;
 pub mod runs;
 pub mod seal;
 pub mod sweep;

@@ -10,10 +10,11 @@ use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::outcome::{ErrorType, MintedSession};
 use ferry_core::reason::{DeadReason, SkipReason};
 use rand::Rng;
-use serde_json::{Value, json};
+use serde::Serialize;
 use sqlx::{Row, Sqlite, Transaction};
 
 use crate::claim::Lease;
+use crate::rows::json_rows;
 use crate::seal::SESSION_TOKEN;
 use crate::{Ledger, LedgerError};
 
@@ -37,6 +38,17 @@ pub struct Finished {
     /// What went wrong; `None` if nothing did.
     pub failure: Option<FailedAttempt>,
 }
+
+/// Id, fence, state, reason, whether it counts as an attempt or as an unknown outcome, error type.
+type SessionRow<'a> = (
+    i64,
+    i64,
+    &'static str,
+    Option<&'static str>,
+    u8,
+    u8,
+    Option<&'a str>,
+);
 
 /// What happens to a session.
 #[derive(Debug)]
@@ -106,7 +118,7 @@ impl Finished {
         }
     }
 
-    fn session_row(&self) -> Value {
+    fn session_row(&self) -> SessionRow<'_> {
         let (state, reason) = match &self.end {
             End::Migrated(_) => ("migrated", None),
             End::Waiting { .. } => ("waiting", None),
@@ -114,7 +126,7 @@ impl Finished {
             End::Skipped(reason) => ("skipped", Some(<&str>::from(reason))),
             End::Dead(reason) => ("dead", Some(<&str>::from(reason))),
         };
-        json!([
+        (
             self.session.0,
             self.fence.0,
             state,
@@ -125,7 +137,7 @@ impl Finished {
                 .as_ref()
                 .and_then(|f| f.error_type.as_ref())
                 .map(ErrorType::as_str),
-        ])
+        )
     }
 }
 
@@ -184,17 +196,17 @@ impl Ledger {
                 let sealed = self
                     .keys
                     .seal(&minted.session_token, SESSION_TOKEN, key, rng);
-                Some(json!([
+                Some((
                     finished.session.0,
                     minted
                         .organization
                         .as_ref()
                         .map(|organization| &organization.id),
-                    minted.member_id,
-                    minted.member_session_id,
+                    &minted.member_id,
+                    &minted.member_session_id,
                     hex::encode(sealed),
                     minted.expires_at.as_millis(),
-                ]))
+                ))
             })
             .collect();
         for_each_row(
@@ -215,12 +227,12 @@ impl Ledger {
 async fn for_each_row(
     transaction: &mut Transaction<'static, Sqlite>,
     statement: &'static str,
-    rows: Vec<Value>,
+    rows: Vec<impl Serialize>,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
     if !rows.is_empty() {
         sqlx::query(statement)
-            .bind(Value::Array(rows).to_string())
+            .bind(json_rows(&rows))
             .bind(now.as_millis())
             .execute(&mut **transaction)
             .await?;
@@ -243,7 +255,7 @@ async fn update_sessions(
            AND sessions.state = 'running'
          RETURNING sessions.id, sessions.fence",
     )
-    .bind(Value::Array(rows).to_string())
+    .bind(json_rows(&rows))
     .fetch_all(&mut **transaction)
     .await?;
     Ok(changed
@@ -259,13 +271,13 @@ async fn wipe_tokens(
     let rows: Vec<_> = finished
         .iter()
         .filter(|f| f.wipes_token())
-        .map(|f| json!(f.session.0))
+        .map(|f| f.session.0)
         .collect();
     sqlx::query(
         "/* record: wipe */ DELETE FROM session_secrets
          WHERE session_id IN (SELECT value FROM json_each(?1))",
     )
-    .bind(Value::Array(rows).to_string())
+    .bind(json_rows(&rows))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -282,11 +294,11 @@ async fn insert_waiting(
             let End::Waiting { after } = finished.end else {
                 return None;
             };
-            Some(json!([
+            Some((
                 finished.session.0,
                 finished.run.0,
-                now.plus(after).as_millis()
-            ]))
+                now.plus(after).as_millis(),
+            ))
         })
         .collect();
     for_each_row(
@@ -311,7 +323,7 @@ async fn insert_attempts(
     };
     let attempts = failed()
         .map(|(finished, failure)| {
-            json!([
+            (
                 finished.attempt.to_string(),
                 finished.session.0,
                 finished.run.0,
@@ -319,8 +331,8 @@ async fn insert_attempts(
                 failure.class,
                 failure.http_status,
                 failure.error_type.as_ref().map(ErrorType::as_str),
-                failure.request_id,
-            ])
+                &failure.request_id,
+            )
         })
         .collect();
     for_each_row(
@@ -337,14 +349,14 @@ async fn insert_attempts(
     let unresolved = failed()
         .filter_map(|(finished, failure)| {
             let unrecorded = failure.unresolved.as_ref()?;
-            Some(json!([
+            Some((
                 finished.attempt.to_string(),
                 finished.session.0,
                 finished.run.0,
                 now.plus(unrecorded.quiet).as_millis(),
-                unrecorded.organization_id,
-                unrecorded.member_id,
-            ]))
+                &unrecorded.organization_id,
+                &unrecorded.member_id,
+            ))
         })
         .collect();
     for_each_row(

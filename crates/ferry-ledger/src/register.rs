@@ -6,11 +6,11 @@ use ferry_core::id::{LegacyKey, RunId};
 use ferry_core::reason::SkipReason;
 use ferry_core::session::{ExportRow, LegacySession, Reject};
 use rand::rngs::StdRng;
-use serde_json::json;
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
 mod known;
 
+use crate::rows::json_rows;
 use crate::seal::ACCESS_TOKEN;
 use crate::{Ledger, LedgerError};
 
@@ -68,8 +68,8 @@ impl Ledger {
     }
 
     /// Sessions in the order in which they will be called, so that neighbours in time are neighbours
-    /// on disk; of two with one key the one with the newer token stays, the other is a duplicate. As in
-    /// [`known`], a row that cannot be carried takes nobody's place.
+    /// on disk; of two with one key the one with the newer token stays, the other is a duplicate.
+    /// A row that cannot be carried takes nobody's place, as it does not among the [`known`] ones.
     fn sort_out(&self, rows: Vec<ExportRow>) -> (Vec<Candidate>, Vec<Reject>, u64) {
         let mut by_key: HashMap<LegacyKey, Candidate> = HashMap::with_capacity(rows.len());
         let mut rejects = Vec::new();
@@ -208,14 +208,14 @@ async fn insert_rejects(
     }
     let rows: Vec<_> = rejects
         .iter()
-        .map(|r| json!([r.row, r.line, r.column, r.reason]))
+        .map(|r| (r.row, r.line, &r.column, &r.reason))
         .collect();
     sqlx::query(
         "/* register: rejects */ INSERT INTO rejects (run_id, row, line, \"column\", reason)
          SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)",
     )
     .bind(run.0)
-    .bind(json!(rows).to_string())
+    .bind(json_rows(&rows))
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Begin, pause, resume and finish a run.
 
 use std::str::FromStr;
+use std::time::Instant;
 
 use ferry_core::Timestamp;
 use ferry_core::id::RunId;
@@ -103,6 +104,7 @@ impl Ledger {
 
     /// The export is read to its end: the run's sessions may be called.
     pub async fn end_registering(&self, run: RunId) -> Result<(), LedgerError> {
+        let began = Instant::now();
         // Not in a migration: see migrations/sqlite/0003_sessions.sql.
         sqlx::query(
             "/* end_registering: index */ CREATE INDEX IF NOT EXISTS sessions_by_urgency
@@ -110,6 +112,7 @@ impl Ledger {
         )
         .execute(&self.writer)
         .await?;
+        tracing::debug!(run.id = %run, seconds = began.elapsed().as_secs_f64(), "index built");
         sqlx::query(
             "/* end_registering */ UPDATE runs SET state = 'active', registered_at = ?2
              WHERE id = ?1 AND state = 'registering'",

@@ -8,10 +8,10 @@ use std::time::Duration;
 use ferry_core::id::{AttemptId, SessionId};
 use ferry_core::reason::DeadReason;
 use ferry_core::state::{SessionState, UnresolvedState};
-use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
+use crate::rows::json_rows;
 use crate::{Ledger, LedgerError};
 
 /// An attempt to look up, and what is known of where.
@@ -122,7 +122,7 @@ impl Ledger {
     ) -> Result<HashSet<String>, LedgerError> {
         let rows: Vec<_> = listed
             .iter()
-            .map(|(session, attempt)| json!([session, attempt.to_string()]))
+            .map(|(session, attempt)| (session, attempt.to_string()))
             .collect();
         let revoke = sqlx::query_scalar(
             "/* sweep: to revoke */ SELECT j.value ->> 0 FROM json_each(?1) AS j
@@ -131,7 +131,7 @@ impl Ledger {
              LEFT JOIN mappings AS m ON m.session_id = s.id
              WHERE m.member_session_id IS NULL OR m.member_session_id <> j.value ->> 0",
         )
-        .bind(Value::Array(rows).to_string())
+        .bind(json_rows(&rows))
         .fetch_all(&self.readers)
         .await?;
         Ok(revoke.into_iter().collect())
@@ -147,7 +147,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let rows: Vec<_> = looked
             .iter()
-            .map(|l| json!([l.attempt.to_string(), l.revoked, u8::from(l.verifiable)]))
+            .map(|l| (l.attempt.to_string(), l.revoked, u8::from(l.verifiable)))
             .collect();
         sqlx::query(
             "/* sweep: looked */ UPDATE unresolved_attempts SET
@@ -157,7 +157,7 @@ impl Ledger {
              FROM json_each(?1) AS j WHERE attempt_id = unhex(j.value ->> 0)
                  AND (j.value ->> 2 OR member_id IS NULL)",
         )
-        .bind(Value::Array(rows).to_string())
+        .bind(json_rows(&rows))
         .bind(self.now().plus(second_look).as_millis())
         .execute(&self.writer)
         .await?;
@@ -175,7 +175,7 @@ impl Ledger {
             "/* sweep: later */ UPDATE unresolved_attempts SET due_at = ?2
              WHERE attempt_id IN (SELECT unhex(value) FROM json_each(?1))",
         )
-        .bind(json!(ids).to_string())
+        .bind(json_rows(&ids))
         .bind(self.now().plus(after).as_millis())
         .execute(&self.writer)
         .await?;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use ferry_core::Timestamp;
 use ferry_core::id::{LegacyKey, RunId};
 use rand::rngs::StdRng;
-use serde_json::json;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::Candidate;
+use crate::rows::json_rows;
 use crate::{Ledger, LedgerError};
 
 /// When the sweeper may look for what a call under way at the moment of a revival has minted: the
@@ -53,7 +53,7 @@ pub(super) async fn part(
          JOIN sessions AS s ON s.legacy_key = unhex(j.value)
          JOIN runs AS r ON r.id = s.run_id",
     )
-    .bind(json!(keys).to_string())
+    .bind(json_rows(&keys))
     .fetch_all(&mut **transaction)
     .await?;
     let mut known_rows: HashMap<LegacyKey, KnownRow> = rows.iter().map(read).collect();

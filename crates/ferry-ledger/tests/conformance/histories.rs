@@ -13,7 +13,7 @@ use crate::bench::Bench;
 on_every_backend!(search every_history_keeps_the_promises);
 
 /// How many histories are played. Each is a fresh database, and most of the time goes there.
-const HISTORIES: u32 = 800;
+const HISTORIES: u32 = 64;
 /// Enough for a session to be lost, taken over, revived, carried and swept.
 const LONGEST_HISTORY: usize = 40;
 

@@ -13,7 +13,7 @@ use crate::ends;
 
 /// How many runs and how many people there are: few, so that they meet.
 pub(super) const RUNS: usize = 3;
-pub(super) const PEOPLE: usize = 5;
+pub(super) const PEOPLE: usize = 6;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
