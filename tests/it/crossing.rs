@@ -103,3 +103,12 @@ async fn status_shows_the_run_from_another_shell() {
         unknown.standard_error
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_project_crosses_with_the_same_ledger_and_report() {
+    let crossing = Crossing::new(Population::realistic(300, 8), Faults::realistic(8)).await;
+    let mut command = crossing.run_command();
+    command.env("FERRY_STYTCH__API", "consumer");
+    let outcome = Outcome::of(command).await;
+    crossing.assert_all_crossed(&outcome).await;
+}

@@ -20,7 +20,7 @@ pub(crate) const NEXTEST: CargoTool = CargoTool {
 /// Checks licences, sources and banned crates.
 pub(crate) const DENY: CargoTool = CargoTool {
     name: "deny",
-    version: "0.20",
+    version: "0.20.2",
 };
 /// Finds unused dependencies.
 pub(crate) const MACHETE: CargoTool = CargoTool {

@@ -91,7 +91,16 @@ impl Ledger {
     /// A write transaction. Immediate: a deferred one that reads before it writes fails at once
     /// when another writer was faster.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, LedgerError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        match self.writer.begin_with(BEGIN).await {
+            // On a full disk SQLite rolls back by itself; sqlx then cannot, and takes the connection
+            // for one within a transaction from then on. A new one is not.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                Ok(self.writer.begin_with(BEGIN).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 }
 

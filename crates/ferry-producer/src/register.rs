@@ -14,7 +14,7 @@ use crate::source::{Export, SourceError};
 
 /// Records in one commit. Larger ones gain little and cost memory: a record with its token takes
 /// some 2 KB.
-const RECORDS_PER_COMMIT: usize = 8192;
+const RECORDS_PER_COMMIT: usize = 4096;
 
 /// How far registering has come, for whoever watches.
 #[derive(Debug, Default)]

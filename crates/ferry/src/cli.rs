@@ -23,6 +23,7 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The configuration file. Without it, ferry.toml in this folder is read if it is there.
     #[arg(long, global = true, value_name = "FILE")]
@@ -40,6 +41,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Run(RunArgs),
     Status(StatusArgs),
+    /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     Sweep,
     Demo(DemoArgs),
     Sim(SimArgs),

@@ -13,7 +13,7 @@ mod show;
 use std::path::PathBuf;
 
 use ferry_core::session::LONGEST_GRANT_MINUTES;
-use ferry_producer::source::Columns;
+use ferry_producer::source::{Columns, Delimiter, Format};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,14 @@ pub(crate) struct Sessions {
 pub(crate) struct Export {
     /// Which column holds what.
     pub(crate) columns: Columns,
+    /// `csv` or `ndjson`. Unset: NDJSON if the export begins with `{` or its name says so (`.ndjson`,
+    /// `.jsonl`, `.json`), else CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<Format>,
+    /// What parts the fields of a CSV: `comma`, `semicolon`, `tab` or `pipe`. Unset: one of the
+    /// first three, whichever its header uses most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) delimiter: Option<Delimiter>,
     /// Make the legacy key from the access token instead of a session id. Tokens are replaced at
     /// each refresh, and then the mapping is never found again: only for stores without any id.
     pub(crate) key_from_token: bool,
@@ -259,6 +267,8 @@ impl Default for Export {
         let rules = ferry_producer::source::Rules::default();
         Self {
             columns: Columns::default(),
+            format: None,
+            delimiter: None,
             key_from_token: rules.key_from_token,
             audience: rules.audience,
             required_scopes: rules.required_scopes,

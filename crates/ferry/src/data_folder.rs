@@ -95,7 +95,8 @@ impl DataFolder {
                 )
                 .context(Coded(Exit::Usage)));
             }
-            return make_keys(&path, rng);
+            return make_keys(&path, rng)
+                .with_context(|| format!("the key ring {} cannot be written", path.display()));
         }
         read_keys(&path)
             .with_context(|| format!("the key ring {}", path.display()))
@@ -116,9 +117,7 @@ fn cannot_make(path: &Path, error: io::Error) -> anyhow::Error {
                 .context(Coded(Exit::Usage))
         }
         _ => anyhow::Error::new(error)
-            .context(format!(
-                "the data folder {path} cannot be made: {WRITABLE}"
-            ))
+            .context(format!("the data folder {path} cannot be made: {WRITABLE}"))
             .context(Coded(Exit::TryLater)),
     }
 }

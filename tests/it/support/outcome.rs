@@ -1,5 +1,7 @@
 //! What a command came to.
 
+use std::process::Output;
+
 use ferry_core::books::Books;
 use serde_json::Value;
 use tokio::process::Command;
@@ -12,15 +14,20 @@ pub(crate) struct Outcome {
     pub(crate) standard_error: String,
 }
 
-impl Outcome {
-    /// Runs it to its end.
-    pub(crate) async fn of(mut command: Command) -> Self {
-        let output = command.output().await.expect("the binary starts");
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
             standard_output: String::from_utf8_lossy(&output.stdout).into_owned(),
             standard_error: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+impl Outcome {
+    /// Runs it to its end.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        command.output().await.expect("the binary starts").into()
     }
 
     /// The report: the last line of standard output.
@@ -45,11 +52,7 @@ impl Outcome {
             standard_output,
             ..
         } = self;
-        assert_eq!(
-            self.code,
-            Some(code),
-            "{standard_error}\n{standard_output}"
-        );
+        assert_eq!(self.code, Some(code), "{standard_error}\n{standard_output}");
         for saying in sayings {
             assert!(
                 standard_error.contains(saying),

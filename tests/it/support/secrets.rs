@@ -49,11 +49,17 @@ impl Crossing {
     pub(crate) fn assert_tells_no_secret(&self, outcome: &Outcome) {
         let secrets = Secrets::of(self);
         let mut told = vec![
-            ("standard output".to_owned(), outcome.standard_output.clone()),
+            (
+                "standard output".to_owned(),
+                outcome.standard_output.clone(),
+            ),
             ("standard error".to_owned(), outcome.standard_error.clone()),
         ];
         for file in rejects_files(&self.data()) {
-            told.push((file.display().to_string(), fs::read_to_string(file).unwrap()));
+            told.push((
+                file.display().to_string(),
+                fs::read_to_string(file).unwrap(),
+            ));
         }
         for (place, text) in told {
             secrets.assert_not_in(&place, text.as_bytes());

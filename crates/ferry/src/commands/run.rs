@@ -90,7 +90,11 @@ async fn open(config: &Config, args: &RunArgs, now: Timestamp) -> Result<Export>
         );
     }
     let (location, columns) = (args.export.clone(), config.export.columns.clone());
-    let opening = move || Export::open(&location, &SourceOptions::default(), &columns, &rules, now);
+    let options = SourceOptions {
+        format: config.export.format,
+        delimiter: config.export.delimiter,
+    };
+    let opening = move || Export::open(&location, &options, &columns, &rules, now);
     // Reads the first bytes: from a pipe that may take its time.
     Ok(tokio::task::spawn_blocking(opening).await??)
 }

@@ -127,7 +127,10 @@ fn explain(error: &figment::Error) -> String {
                 .filter(|nearest| strsim::jaro(nearest, name) > 0.7)
                 .map(|nearest| format!("; did you mean {nearest:?}?"))
                 .unwrap_or_default();
-            let section = error.path.split_last().map_or(&[][..], |(_, section)| section);
+            let section = error
+                .path
+                .split_last()
+                .map_or(&[][..], |(_, section)| section);
             match section.join(".").as_str() {
                 "" => format!("unknown section [{name}]{origin}{nearest}"),
                 section => format!("unknown setting {name:?} in [{section}]{origin}{nearest}"),
@@ -135,7 +138,7 @@ fn explain(error: &figment::Error) -> String {
         }
         // What was given may be a secret in the wrong place: say the place only.
         Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => {
-            format!("{place}{origin}: want {}", in_plain_words(&wanted.to_string()))
+            format!("{place}{origin}: want {}", in_plain_words(wanted))
         }
         Kind::UnknownVariant(_, known) => {
             format!("{place}{origin}: want {}", known.join(" or "))

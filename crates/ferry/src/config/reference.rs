@@ -30,7 +30,22 @@ file `.env.test` or `.env.live` that `--env` names, the environment, flags. In t
 `[stytch] project_id` is `FERRY_STYTCH__PROJECT_ID` (two underscores between section and name).
 `ferry config show` prints the values in force, each with its origin, secrets hidden.
 
-Lengths of time are written `500ms`, `30s`, `5m` or `1h 30m`.
+Most set-ups need two lines in `.env.test` (mode 0600, never in a repository):
+
+```sh
+FERRY_STYTCH__PROJECT_ID=project-test-…
+FERRY_STYTCH__SECRET=secret-test-…
+```
+
+and, where the export's columns have names of their own, a `ferry.toml`:
+
+```toml
+[export.columns]
+session_id = \"sid\"
+email = \"user_email\"
+```
+
+Lengths of time are texts such as `\"500ms\"`, `\"30s\"`, `\"5m\"` or `\"1h 30m\"`.
 ";
 
 fn describe_section(
@@ -84,7 +99,12 @@ fn resolve<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
 fn paragraphs(schema: &Value) -> Option<String> {
     let text = schema["description"].as_str()?;
     let line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    Some(text.split("\n\n").map(line).collect::<Vec<_>>().join("\n\n"))
+    Some(
+        text.split("\n\n")
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+    )
 }
 
 /// A doc comment on one line.
