@@ -1,5 +1,6 @@
-//! Chores of the repository: `cargo xtask test`, `cargo xtask check`.
+//! Chores of the repository: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`.
 
+mod bench;
 mod check;
 mod shell;
 mod test;
@@ -26,11 +27,19 @@ enum Chore {
     },
     /// Format, lints, documentation, licences, unused dependencies.
     Check,
+    /// Build the release and measure it: `bench --help` tells with what.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on to `ferry-bench`. Files count from the repository's root.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> Result<()> {
     match Cli::parse().chore {
         Chore::Test { arguments } => test::run_all(&arguments),
         Chore::Check => check::run_all(),
+        Chore::Bench { arguments } => bench::run_all(&arguments),
     }
 }

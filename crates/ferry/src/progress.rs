@@ -79,7 +79,10 @@ pub(crate) async fn of_crossing(
     crossing: &Crossing,
     done: &CancellationToken,
 ) {
-    let bar = bar(0, "crossing    {bar:30} {percent:>3} %  {pos}/{len}  {msg}");
+    let bar = bar(
+        0,
+        "crossing    {bar:30} {percent:>3} %  {pos}/{len}  {prefix}\n            {wide_msg}",
+    );
     let _gone_at_the_end = bar.as_ref().map(ClearOnDrop);
     let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
     let began = Instant::now();
@@ -117,8 +120,9 @@ fn show(bar: Option<&ProgressBar>, run: &Run, books: &Books, rate: f64, limited_
     };
     bar.set_length(books.sessions());
     bar.set_position(books.settled());
+    bar.set_prefix(format!("{rate:.0}/s, {left} left"));
     bar.set_message(format!(
-        "{rate:.0}/s, {left} left · {} migrated, {} skipped, {} dead, {} waiting · limited by {limited_by}",
+        "{} migrated, {} skipped, {} dead, {} waiting · limited by {limited_by}",
         books.migrated, books.skipped, books.dead, books.waiting
     ));
 }

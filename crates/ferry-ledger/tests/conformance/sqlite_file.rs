@@ -105,35 +105,6 @@ async fn a_full_disk_is_told_and_loses_nothing() -> Result<(), LedgerError> {
     bench.assert_books_balance().await
 }
 
-/// The superuser may write any file: there is nothing to see for it.
-#[cfg(unix)]
-#[tokio::test]
-async fn a_write_protected_ledger_is_told() -> Result<(), LedgerError> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mut bench = sqlite().await;
-    bench.active_run("spring", [alice_active()]).await?;
-    let Bench {
-        ledger,
-        tables,
-        database,
-        ..
-    } = bench;
-    tables.close().await;
-    ledger.close().await;
-    let file = database.file();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
-    if fs::OpenOptions::new().write(true).open(&file).is_ok() {
-        return Ok(());
-    }
-    let refused = match open(&file).await {
-        Ok(ledger) => ledger.begin_run(&source("summer")).await.map(|_| ()),
-        Err(error) => Err(error),
-    };
-    assert!(matches!(refused, Err(LedgerError::ReadOnly)), "{refused:?}");
-    Ok(())
-}
-
 /// In plain, base64 (both alphabets, each of the three alignments), hexadecimal and decimal.
 fn disguises(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
