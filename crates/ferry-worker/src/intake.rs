@@ -44,16 +44,15 @@ impl Intake<'_> {
     pub(crate) async fn run(mut self) -> Result<(), LedgerError> {
         let slots = Arc::new(Semaphore::new(self.tools.settings.concurrency));
         let calls = TaskTracker::new();
-        let mut spare_permits = 0;
         let mut failed_claims = 0;
         let outcome = loop {
-            let Some(batch) = self.take(&slots, &mut spare_permits).await else {
+            let Some(batch) = self.take(&slots).await else {
                 break Ok(());
             };
             match self.claim(&batch).await {
                 Ok(claims) => {
                     failed_claims = 0;
-                    spare_permits += self.start(batch, claims, &calls);
+                    self.start(batch, claims, &calls);
                 }
                 Err(error) if error.is_passing() && failed_claims < LEDGER_PATIENCE => {
                     failed_claims += 1;
@@ -70,40 +69,36 @@ impl Intake<'_> {
     }
 
     /// The next deliveries that may be called for, at least one; `None` when told to stop.
-    async fn take(&self, slots: &Arc<Semaphore>, spare_permits: &mut usize) -> Option<Batch> {
+    ///
+    /// A permit that finds no session is lost: kept for later, it would let more calls out at once
+    /// than the rate allows.
+    async fn take(&self, slots: &Arc<Semaphore>) -> Option<Batch> {
         let first = async {
             let slot = Arc::clone(slots)
                 .acquire_owned()
                 .await
                 .expect("never closed");
-            let delivery = self.consumer.next().await;
-            (delivery, slot)
+            (self.consumer.next().await, slot)
         };
-        let first = self.unless_stopped(first).await?;
-        if *spare_permits > 0 {
-            *spare_permits -= 1;
-        } else if self
+        let mut batch = vec![self.unless_stopped(first).await?];
+        if self
             .unless_stopped(self.tools.pace.permit())
             .await
             .is_none()
         {
-            self.let_go(&vec![first]);
+            self.let_go(&batch);
             return None;
         }
-        let mut batch = vec![first];
         while batch.len() < SESSIONS_PER_CLAIM {
             let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
                 break;
             };
-            if *spare_permits == 0 && !self.tools.pace.try_permit() {
+            if !self.tools.pace.try_permit() {
                 break;
             }
             let Some(delivery) = self.consumer.try_next() else {
-                // The permit was drawn for nobody: the next delivery has it.
-                *spare_permits += usize::from(*spare_permits == 0);
                 break;
             };
-            *spare_permits = spare_permits.saturating_sub(1);
             batch.push((delivery, slot));
         }
         Some(batch)
@@ -123,9 +118,8 @@ impl Intake<'_> {
             .await
     }
 
-    /// Starts a call for each lease; the other deliveries are done with. Returns how many permits
-    /// were not used.
-    fn start(&mut self, batch: Batch, claims: Vec<Claim>, calls: &TaskTracker) -> usize {
+    /// Starts a call for each lease; the other deliveries are done with.
+    fn start(&mut self, batch: Batch, claims: Vec<Claim>, calls: &TaskTracker) {
         fail::fail_point!("after-claim", |_| std::process::abort());
         let mut leases: std::collections::HashMap<SessionId, Box<Lease>> = claims
             .into_iter()
@@ -134,11 +128,9 @@ impl Intake<'_> {
                 _ => None,
             })
             .collect();
-        let mut unused = 0;
         for (delivery, slot) in batch {
             let Some(lease) = leases.remove(&delivery.message.session) else {
                 self.consumer.ack(&[delivery.tag]);
-                unused += 1;
                 continue;
             };
             let tools = self.tools.clone();
@@ -158,7 +150,6 @@ impl Intake<'_> {
                 let _ = results.send(result).await;
             });
         }
-        unused
     }
 
     /// Their rows are untouched; the dispatcher comes to them again.
