@@ -22,7 +22,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Page cache of the writer. With SQLite's default of 2 MiB, a crossing reads twelve pages a
 /// session again; the hot ones of a million sessions fit into this.
-const WRITER_CACHE_KIB: u32 = 24 * 1024;
+const WRITER_CACHE_KIB: u32 = 40 * 1024;
 /// Page cache of each reader: they walk through, and hardly come back.
 const READER_CACHE_KIB: u32 = 2 * 1024;
 
@@ -112,7 +112,6 @@ fn sqlite_options(path: &Path, cache_kib: u32) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(false)
-        .pragma("temp_store", "memory")
         .pragma("cache_size", format!("-{cache_kib}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .log_statements(tracing::log::LevelFilter::Trace)

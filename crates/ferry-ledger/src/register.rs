@@ -31,6 +31,15 @@ pub struct Registered {
     pub rejected: u64,
 }
 
+impl std::ops::AddAssign for Registered {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.duplicates += other.duplicates;
+        self.revived += other.revived;
+        self.rejected += other.rejected;
+    }
+}
+
 /// A session of the batch, with the key it is known by.
 struct Candidate {
     key: LegacyKey,
@@ -38,32 +47,71 @@ struct Candidate {
     skip: Option<SkipReason>,
 }
 
-impl Ledger {
-    /// Takes in the next `read` records of the run's export, all or none of them: how far the
-    /// export is read is committed with the rows.
-    pub async fn register(
-        &self,
-        run: RunId,
+/// Rows of an export on their way into the ledger: none of them is there before the commit, and
+/// how far the export is read is committed with them.
+#[derive(Debug)]
+pub struct Registration<'l> {
+    ledger: &'l Ledger,
+    run: RunId,
+    transaction: Transaction<'static, Sqlite>,
+}
+
+impl Registration<'_> {
+    /// Adds the next records of the export.
+    pub async fn add(
+        &mut self,
         rows: Vec<ExportRow>,
         rng: &mut StdRng,
     ) -> Result<Registered, LedgerError> {
+        let Self {
+            ledger,
+            run,
+            transaction,
+        } = self;
         let read = rows.len() as u64;
-        let (candidates, rejects, mut duplicates) = self.sort_out(rows);
-        let mut transaction = self.write().await?;
-        let (fresh, known) = known::part(&mut transaction, candidates).await?;
-        let revived = self.revive(&mut transaction, run, &known, rng).await?;
+        let (candidates, rejects, mut duplicates) = ledger.sort_out(rows);
+        let (fresh, known) = known::part(transaction, candidates).await?;
+        let revived = ledger.revive(transaction, *run, &known, rng).await?;
         duplicates += known.len() as u64 - revived.moved;
-        self.insert(&mut transaction, run, &fresh, rng).await?;
-        insert_rejects(&mut transaction, run, &rejects).await?;
+        ledger.insert(transaction, *run, &fresh, rng).await?;
+        insert_rejects(transaction, *run, &rejects).await?;
         let registered = Registered {
             added: fresh.len() as u64,
             duplicates,
             revived: revived.moved,
             rejected: rejects.len() as u64,
         };
-        count(&mut transaction, run, read, registered).await?;
+        count(transaction, *run, read, registered).await?;
+        Ok(registered)
+    }
+
+    /// All that was added is in the ledger, for good.
+    pub async fn commit(self) -> Result<(), LedgerError> {
         fail::fail_point!("register-before-commit", |_| std::process::abort());
-        transaction.commit().await?;
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Ledger {
+    /// Begins to take in records of a run's export. Nobody else can write until its end.
+    pub async fn begin_registration(&self, run: RunId) -> Result<Registration<'_>, LedgerError> {
+        Ok(Registration {
+            ledger: self,
+            run,
+            transaction: self.write().await?,
+        })
+    }
+
+    /// Takes in the next records of the run's export in one commit.
+    pub async fn register(
+        &self,
+        run: RunId,
+        rows: Vec<ExportRow>,
+        rng: &mut StdRng,
+    ) -> Result<Registered, LedgerError> {
+        let mut registration = self.begin_registration(run).await?;
+        let registered = registration.add(rows, rng).await?;
+        registration.commit().await?;
         Ok(registered)
     }
 

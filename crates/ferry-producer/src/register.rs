@@ -1,20 +1,29 @@
 //! From an export to rows of the ledger.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ferry_core::session::ExportRow;
-use ferry_ledger::register::Registered;
+use ferry_ledger::register::{Registered, Registration};
 use ferry_ledger::runs::Run;
 use ferry_ledger::{Ledger, LedgerError};
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::source::{Export, SourceError};
 
-/// Records in one commit. Larger ones gain little and cost memory: a record with its token takes
-/// some 2 KB.
-const RECORDS_PER_COMMIT: usize = 4096;
+/// Records read ahead at once: what is in memory, some 2 KB each.
+const RECORDS_PER_BATCH: usize = 2048;
+
+/// Batches in one commit. Each commit writes every page of the key's index that it has touched, so
+/// few large ones write far less than many small ones.
+const BATCHES_PER_COMMIT: u32 = 16;
+
+/// Records that wait for more to come are committed after so long: a slow source holds up no other
+/// writer.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
 
 /// How far registering has come, for whoever watches.
 #[derive(Debug, Default)]
@@ -70,22 +79,41 @@ impl Registrar<'_> {
         let reading = tokio::task::spawn_blocking(move || read(&mut export, rows_read, &send));
         self.progress.records.store(rows_read, Ordering::Relaxed);
         let mut total = Registered::default();
-        while let Some(Batch { rows, bytes }) = receive.recv().await {
+        while let Some(first) = receive.recv().await {
             if self.stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
-            let records = rows.len() as u64;
-            let registered = self.ledger.register(run.id, rows, rng).await?;
-            self.progress.records.fetch_add(records, Ordering::Relaxed);
-            self.progress.bytes.store(bytes, Ordering::Relaxed);
-            total.added += registered.added;
-            total.duplicates += registered.duplicates;
-            total.revived += registered.revived;
-            total.rejected += registered.rejected;
+            let mut registration = self.ledger.begin_registration(run.id).await?;
+            total += self.add(&mut registration, first, rng).await?;
+            for _ in 1..BATCHES_PER_COMMIT {
+                // A slow source, its end, or told to stop: commit what there is.
+                let next = timeout(COMMIT_AFTER, receive.recv()).await;
+                let Some(next) = next.ok().flatten() else {
+                    break;
+                };
+                total += self.add(&mut registration, next, rng).await?;
+                if self.stop.is_cancelled() {
+                    break;
+                }
+            }
+            registration.commit().await?;
         }
         reading.await.expect("the reader does not panic")?;
         self.ledger.end_registering(run.id).await?;
         Ok(Ended::Complete(total))
+    }
+
+    async fn add(
+        &self,
+        registration: &mut Registration<'_>,
+        Batch { rows, bytes }: Batch,
+        rng: &mut StdRng,
+    ) -> Result<Registered, LedgerError> {
+        let records = rows.len() as u64;
+        let registered = registration.add(rows, rng).await?;
+        self.progress.records.fetch_add(records, Ordering::Relaxed);
+        self.progress.bytes.store(bytes, Ordering::Relaxed);
+        Ok(registered)
     }
 }
 
@@ -98,8 +126,8 @@ struct Batch {
 fn read(export: &mut Export, skip: u64, send: &mpsc::Sender<Batch>) -> Result<(), SourceError> {
     export.skip(skip)?;
     loop {
-        let mut rows = Vec::with_capacity(RECORDS_PER_COMMIT);
-        if export.next_batch(RECORDS_PER_COMMIT, &mut rows)? == 0 {
+        let mut rows = Vec::with_capacity(RECORDS_PER_BATCH);
+        if export.next_batch(RECORDS_PER_BATCH, &mut rows)? == 0 {
             return Ok(());
         }
         let batch = Batch {
