@@ -1,0 +1,130 @@
+//! Benchmarks of the release binary, beside raw parts that are measured in the same run; see
+//! `docs/benchmarks.md`. `cargo xtask bench` builds what it needs.
+//!
+//! `ferry run` and the simulator are child processes, watched through `/proc`; the raw parts run in
+//! this one. All traffic stays on loopback, all files in a temporary folder.
+
+mod bare_client;
+mod crossing;
+mod exports;
+mod ferry;
+mod figure;
+mod folder;
+mod inserting;
+mod machine;
+mod measurement;
+mod plan;
+mod process;
+mod reading;
+mod registering;
+mod scale;
+mod simulator;
+mod soak;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+
+use crate::folder::Folder;
+use crate::measurement::Report;
+use crate::plan::Plan;
+use crate::scale::Scale;
+
+/// Measure the release binary beside raw parts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask bench",
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    bench: BenchArgs,
+    /// The binary to measure; `ferry` beside this one if not given.
+    #[arg(long, value_name = "FILE", global = true)]
+    ferry: Option<PathBuf>,
+    /// Where to make the temporary folder: some 8 GB for the full bench.
+    #[arg(long, value_name = "FOLDER", global = true)]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// Everything with few rows, in less than two minutes: shows that it works, judges nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Rows of the large export; 1,000,000 if not given, 20,000 with --quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    sessions: Option<u64>,
+    /// Write the figures to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the table to this file too.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Carry many sessions through faults, watch memory and open files, then audit every session.
+    Soak {
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 1_000_000,
+              value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+        sessions: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let ferry = cli.ferry.map_or_else(sibling, Ok)?;
+    ensure!(
+        ferry.is_file(),
+        "{} is missing: use `cargo xtask bench`",
+        ferry.display()
+    );
+    let folder = Folder::make(cli.folder.as_deref())?;
+    match cli.command {
+        None => bench(&ferry, &folder, &cli.bench).await?,
+        Some(Command::Soak { sessions }) => {
+            if !soak::carry_out(&ferry, &folder, sessions).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bench(ferry: &Path, folder: &Folder, args: &BenchArgs) -> Result<()> {
+    let plan = Plan {
+        ferry,
+        folder,
+        scale: Scale::new(args.quick, args.sessions),
+        quick: args.quick,
+    };
+    show(&plan.carry_out().await?, args)
+}
+
+fn show(report: &Report, args: &BenchArgs) -> Result<()> {
+    let table = report.markdown();
+    println!("{table}");
+    if let Some(path) = &args.markdown {
+        fs::write(path, &table)?;
+    }
+    if let Some(path) = &args.json {
+        fs::write(path, serde_json::to_string_pretty(report)?)?;
+    }
+    Ok(())
+}
+
+/// `ferry` in the folder of this program.
+fn sibling() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("this program's own path")?;
+    Ok(own.with_file_name("ferry"))
+}
