@@ -4,6 +4,7 @@ use ferry_core::books::Books;
 use ferry_core::id::RunId;
 use serde::Serialize;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use crate::{Ledger, LedgerError};
 
@@ -47,32 +48,34 @@ impl Ledger {
         .bind(run.0)
         .fetch_one(&mut *snapshot)
         .await?;
-        // The + keeps SQLite from walking the index and then each row apart.
+        // The + keeps SQLite from walking the index and then each row apart; sums in place of a
+        // GROUP BY keep it from sorting all rows.
         let states = sqlx::query(
-            "/* books */ SELECT state, COUNT(*) FROM sessions WHERE +run_id = ?1 GROUP BY state",
+            "/* books */ SELECT
+                 COUNT(*) FILTER (WHERE state = 'queued') AS queued,
+                 COUNT(*) FILTER (WHERE state = 'running') AS running,
+                 COUNT(*) FILTER (WHERE state = 'waiting') AS waiting,
+                 COUNT(*) FILTER (WHERE state = 'migrated') AS migrated,
+                 COUNT(*) FILTER (WHERE state = 'skipped') AS skipped,
+                 COUNT(*) FILTER (WHERE state = 'dead') AS dead
+             FROM sessions WHERE +run_id = ?1",
         )
         .bind(run.0)
-        .fetch_all(&mut *snapshot)
+        .fetch_one(&mut *snapshot)
         .await?;
-        let number = |column| counted.get::<i64, _>(column).unsigned_abs();
-        let mut books = Books {
-            exported: number("rows_read"),
-            rejected: number("rejected"),
-            duplicates: number("duplicates"),
-            handed_over: number("handed_over"),
-            ..Books::default()
+        let number = |row: &SqliteRow, column| row.get::<i64, _>(column).unsigned_abs();
+        let books = Books {
+            exported: number(&counted, "rows_read"),
+            rejected: number(&counted, "rejected"),
+            duplicates: number(&counted, "duplicates"),
+            handed_over: number(&counted, "handed_over"),
+            queued: number(&states, "queued"),
+            running: number(&states, "running"),
+            waiting: number(&states, "waiting"),
+            migrated: number(&states, "migrated"),
+            skipped: number(&states, "skipped"),
+            dead: number(&states, "dead"),
         };
-        for row in states {
-            let count = row.get::<i64, _>(1).unsigned_abs();
-            match row.get::<&str, _>(0) {
-                "queued" => books.queued = count,
-                "running" => books.running = count,
-                "waiting" => books.waiting = count,
-                "migrated" => books.migrated = count,
-                "skipped" => books.skipped = count,
-                _ => books.dead = count,
-            }
-        }
         Ok(books)
     }
 
@@ -87,7 +90,7 @@ impl Ledger {
         .bind(run.0)
         .fetch_all(&self.readers)
         .await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| FailureCount {
+        let read = |row: &SqliteRow| FailureCount {
             state: row.get("state"),
             reason: row.get("reason"),
             error_type: row.get("error_type"),

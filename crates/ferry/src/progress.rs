@@ -30,7 +30,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often bars move.
 const BAR_EVERY: Duration = Duration::from_millis(500);
 /// Counting a large ledger takes its time: then the next count waits so many times as long.
-const PAUSE_PER_COUNT: u32 = 20;
+const PAUSE_PER_COUNT: u32 = 50;
 
 fn bar(length: u64, template: &str) -> Option<ProgressBar> {
     if !std::io::stderr().is_terminal() {
