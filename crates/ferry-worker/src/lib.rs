@@ -9,9 +9,9 @@
 //! | module | part |
 //! |---|---|
 //! | [`attempt`] | one call for one leased session, judged |
-//! | [`intake`] | deliveries, permits, claims |
-//! | [`recorder`] | results, many in one commit, then the acknowledgement |
-//! | [`worker`] | the three together, and how they stop |
+//! | `intake` | deliveries, permits, claims |
+//! | `recorder` | results, many in one commit, then the acknowledgement |
+//! | `worker` | the three together, and how they stop |
 //! | [`sweeper`] | finds and revokes what nobody recorded |
 //! | [`pace`] | the rate that all calls share |
 //! | [`tally`] | what has happened so far, for whoever watches |
