@@ -25,16 +25,17 @@ pub(crate) const DENY: CargoTool = CargoTool {
 /// Finds unused dependencies.
 pub(crate) const MACHETE: CargoTool = CargoTool {
     name: "machete",
-    version: "0.9",
+    version: "0.9.2",
 };
 
 impl CargoTool {
     /// Installs it unless it is there.
     pub(crate) fn install(&self) -> Result<()> {
-        if answers("cargo", &[self.name, "--version"]) {
+        // Not by way of `cargo NAME`: not every tool understands `--version` there.
+        let crate_name = format!("cargo-{}", self.name);
+        if answers(&crate_name, &["--version"]) {
             return Ok(());
         }
-        let crate_name = format!("cargo-{}", self.name);
         run(cargo(&[
             "install",
             "--locked",
