@@ -1,8 +1,10 @@
 //! `cargo xtask check`.
 
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::shell::{cargo, run};
+use crate::shell::{cargo, root, run};
 use crate::tools::{DENY, MACHETE};
 
 /// Everything that can be told without running a test.
@@ -32,5 +34,8 @@ pub(crate) fn run_all() -> Result<()> {
         "sources",
     ]))?;
     MACHETE.install()?;
-    run(cargo(&["machete", "--with-metadata"]))
+    // Called by its own name: below `cargo run` it takes cargo's word for a folder.
+    let mut machete = Command::new("cargo-machete");
+    machete.arg("--with-metadata").current_dir(root());
+    run(machete)
 }
