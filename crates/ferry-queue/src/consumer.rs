@@ -63,6 +63,14 @@ impl Consumer {
         }
     }
 
+    /// Whether messages can come. While it is false, a new subscription is being tried.
+    pub fn is_subscribed(&self) -> bool {
+        match &self.place {
+            Place::Embedded(_) => true,
+            Place::RabbitMq(consumer) => consumer.is_subscribed(),
+        }
+    }
+
     /// Sends the acknowledgements that are still to be sent, and gives the rest back.
     pub async fn close(self) {
         match self.place {

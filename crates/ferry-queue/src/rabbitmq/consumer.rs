@@ -52,6 +52,7 @@ impl Consumer {
         let inbox = Arc::<Inbox>::default();
         let first = Subscription::open(Arc::clone(&broker), Arc::clone(&inbox), 1, prefetch);
         let first = first.await?;
+        inbox.open();
         let (sender, orders) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let supervisor = Supervisor {
@@ -76,6 +77,10 @@ impl Consumer {
 
     pub(crate) fn try_next(&self) -> Option<Delivery> {
         self.inbox.try_next()
+    }
+
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.inbox.is_open()
     }
 
     pub(crate) fn ack(&self, tags: &[DeliveryTag]) {
@@ -109,13 +114,14 @@ impl Supervisor {
     async fn run(mut self, first: Subscription) {
         let (mut number, mut subscription) = (1, first);
         loop {
+            self.inbox.open();
             let began = Instant::now();
             let Err(error) = subscription.run(&mut self.orders, &self.stop).await else {
                 subscription.finish(&mut self.orders).await;
                 return;
             };
+            self.inbox.close();
             drop(subscription);
-            self.inbox.clear();
             if began.elapsed() >= LIVED {
                 self.backoff.reset();
             }

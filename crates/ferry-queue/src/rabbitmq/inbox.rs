@@ -1,6 +1,7 @@
 //! Deliveries that have come and that nobody has taken yet.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
@@ -12,6 +13,7 @@ use crate::Delivery;
 pub(super) struct Inbox {
     deliveries: Mutex<VecDeque<Delivery>>,
     arrived: Notify,
+    subscribed: AtomicBool,
 }
 
 impl Inbox {
@@ -21,8 +23,18 @@ impl Inbox {
     }
 
     /// The subscription is over: all of it comes again.
-    pub(super) fn clear(&self) {
+    pub(super) fn close(&self) {
+        self.subscribed.store(false, Ordering::Release);
         self.deliveries().clear();
+    }
+
+    /// There is a subscription.
+    pub(super) fn open(&self) {
+        self.subscribed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.subscribed.load(Ordering::Acquire)
     }
 
     pub(super) fn try_next(&self) -> Option<Delivery> {

@@ -144,7 +144,10 @@ async fn watch_events(
                 tracing::info!("the broker is no longer blocked");
                 state.send_modify(|state| state.blocked_since = None);
             }
-            Event::Error(_) => state.send_modify(|state| state.lost = true),
+            // A soft error closed a channel, as when a queue was looked for in vain.
+            Event::Error(error) if !error.is_amqp_soft_error() => {
+                state.send_modify(|state| state.lost = true);
+            }
             _ => {}
         }
     }
