@@ -86,15 +86,20 @@ impl Link {
         let mut asking = std::pin::pin!(asking);
         let mut state = self.state();
         loop {
-            let blocked = state.borrow_and_update().blocked_since.is_some();
+            let LinkState {
+                blocked_since,
+                lost,
+            } = *state.borrow_and_update();
+            let blocked = blocked_since.is_some();
             tokio::select! {
                 biased;
                 answer = &mut asking => return answer.map_err(QueueError::Lost),
-                changed = state.changed() => {
-                    if changed.is_err() || state.borrow().lost {
-                        return Err(QueueError::Ended { what: "connection" });
-                    }
+                () = std::future::ready(()), if lost => {
+                    return Err(QueueError::Ended { what: "connection" });
                 }
+                changed = state.changed() => if changed.is_err() {
+                    return Err(QueueError::Ended { what: "connection" });
+                },
                 () = tokio::time::sleep(limit), if !blocked => {
                     return Err(QueueError::Timeout { what, after: limit });
                 }

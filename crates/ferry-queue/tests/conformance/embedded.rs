@@ -7,8 +7,8 @@ use crate::support::{messages, next, take};
 #[tokio::test]
 async fn publishing_waits_while_the_queue_is_full() {
     let queue = Queue::embedded(2);
-    let publisher = queue.clone();
-    let publishing = tokio::spawn(async move { publisher.publish(&messages(0..5)).await });
+    let clone = queue.clone();
+    let publishing = tokio::spawn(async move { clone.publish(&messages(0..5)).await });
     let consumer = queue.consume(10).await.expect("it is embedded");
     for expected in messages(0..5) {
         assert_eq!(next(&consumer).await.message, expected);
