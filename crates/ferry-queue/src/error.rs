@@ -54,7 +54,7 @@ pub enum QueueError {
         what: &'static str,
     },
     /// No answer.
-    #[error("the broker did not answer within {} s ({what})", after.as_secs())]
+    #[error("the broker did not answer within {} s ({what}): is it overloaded, has its queue a leader?", after.as_secs())]
     Timeout {
         /// What was asked.
         what: &'static str,

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use crate::TestbedError;
 use crate::port::{free_ports, listens};
 
-/// Where Debian's package has its programs. Those on the path start them as another user.
-const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+/// The server of Debian's package. The one on the path starts it as another user.
+pub const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// It is up in some 20 s; on two cores with other brokers starting it takes longer.
 const LONGEST_START: Duration = Duration::from_mins(3);
 /// Between two looks whether it is up.
@@ -82,7 +83,7 @@ impl PrivateBroker {
 
     /// `rabbitmqctl` with these arguments; what it prints.
     pub fn control(&self, arguments: &[&str]) -> Result<String, TestbedError> {
-        let mut tool = program("rabbitmqctl", self.folder.path(), self.ports);
+        let mut tool = program(CONTROL, self.folder.path(), self.ports);
         let output = tool.arg("--quiet").args(arguments).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {
@@ -178,7 +179,7 @@ impl Drop for PrivateBroker {
 
 /// Whether Debian's package is there.
 pub fn is_installed() -> bool {
-    Path::new(PROGRAMS).join("rabbitmq-server").exists()
+    Path::new(SERVER).exists()
 }
 
 fn write_configuration(
@@ -203,7 +204,7 @@ fn server(folder: &Path, ports: Ports) -> Result<Child, TestbedError> {
         .create(true)
         .append(true)
         .open(folder.join("output"))?;
-    let mut server = program("rabbitmq-server", folder, ports);
+    let mut server = program(SERVER, folder, ports);
     server
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
@@ -212,8 +213,8 @@ fn server(folder: &Path, ports: Ports) -> Result<Child, TestbedError> {
 }
 
 /// A program of the package, in an environment that leads to this folder and nowhere else.
-fn program(name: &str, folder: &Path, ports: Ports) -> Command {
-    let mut command = until_our_end(&format!("{PROGRAMS}/{name}"));
+fn program(path: &str, folder: &Path, ports: Ports) -> Command {
+    let mut command = until_our_end(path);
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

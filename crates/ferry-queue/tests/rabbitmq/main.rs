@@ -27,6 +27,7 @@ use ferry_testbed::{SharedBroker, shared_broker};
 
 /// The broker that tests share.
 async fn shared() -> SharedBroker {
+    show_log();
     shared_broker()
         .await
         .unwrap_or_else(|none| panic!("{none}"))
@@ -34,7 +35,15 @@ async fn shared() -> SharedBroker {
 
 /// A broker of our own.
 fn private(settings: &str, advanced: &str) -> PrivateBroker {
+    show_log();
     PrivateBroker::start(settings, advanced).unwrap_or_else(|none| panic!("{none}"))
+}
+
+/// Shows what was logged, if the test fails.
+fn show_log() {
+    let log = tracing_subscriber::fmt().with_test_writer();
+    // An error means that it is shown already.
+    let _ = log.with_max_level(tracing::Level::INFO).try_init();
 }
 
 fn count(counter: &AtomicU64) -> u64 {

@@ -30,12 +30,6 @@ pub(crate) fn rng() -> StdRng {
     StdRng::try_from_rng(&mut SysRng).expect("the system has random numbers")
 }
 
-/// Shows the log of a test that fails.
-pub(crate) fn show_log() {
-    let log = tracing_subscriber::fmt().with_test_writer();
-    let _ = log.with_max_level(tracing::Level::INFO).try_init();
-}
-
 /// A prefix that no other test uses.
 pub(crate) fn fresh_prefix() -> String {
     format!("test-{:016x}", rng().next_u64())
@@ -51,7 +45,6 @@ pub(crate) fn settings(url: &str, prefix: &str) -> Settings {
 
 /// The queue on a broker, under a fresh prefix, and the broker past it.
 pub(crate) async fn on_broker(url: &str) -> (Queue, Raw) {
-    show_log();
     let prefix = fresh_prefix();
     let queue = Queue::connect(settings(url, &prefix), &mut rng()).await;
     let queue = queue.expect("the broker takes us");
