@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::{Delivery, DeliveryTag, Message};
+use crate::counters::{Counters, add};
+use crate::{Cause, DeadLetter, Delivery, DeliveryTag, Message};
 
 /// A bounded queue in this process. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Queue {
+pub(crate) struct Queue {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     ready: Mutex<VecDeque<Message>>,
+    dead: Mutex<VecDeque<DeadLetter>>,
+    counters: Counters,
     capacity: usize,
     /// Something was published, or came back.
     arrived: Notify,
@@ -25,7 +28,7 @@ struct Shared {
 
 /// Takes messages. What it has not acknowledged goes back to the queue's head when it is dropped.
 #[derive(Debug)]
-pub struct Consumer {
+pub(crate) struct Consumer {
     shared: Arc<Shared>,
     prefetch: usize,
     in_hand: Mutex<InHand>,
@@ -40,9 +43,11 @@ struct InHand {
 
 impl Queue {
     /// A queue that holds at most `capacity` messages; publishing waits while it is full.
-    pub fn embedded(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let shared = Shared {
             ready: Mutex::default(),
+            dead: Mutex::default(),
+            counters: Counters::default(),
             capacity: capacity.max(1),
             arrived: Notify::new(),
             taken: Notify::new(),
@@ -53,7 +58,7 @@ impl Queue {
     }
 
     /// Publishes all messages, in this order; waits for room.
-    pub async fn publish(&self, messages: &[Message]) {
+    pub(crate) async fn publish(&self, messages: &[Message]) {
         for message in messages {
             loop {
                 let taken = self.shared.taken.notified();
@@ -66,17 +71,41 @@ impl Queue {
                 }
                 taken.await;
             }
+            add(&self.shared.counters.published, 1);
+            add(&self.shared.counters.confirmed, 1);
             self.shared.arrived.notify_one();
         }
     }
 
+    /// Keeps the newest, as many as the capacity: nobody looks at them from outside.
+    pub(crate) fn publish_dead(&self, letters: &[DeadLetter]) {
+        self.shared.keep_dead(letters);
+    }
+
+    /// How many dead letters are kept.
+    pub(crate) fn count_dead(&self) -> usize {
+        self.shared.dead().len()
+    }
+
+    /// Takes at most `limit` of them out, the oldest first.
+    pub(crate) fn drain_dead(&self, limit: usize) -> Vec<DeadLetter> {
+        let mut dead = self.shared.dead();
+        let taken = limit.min(dead.len());
+        dead.drain(..taken).collect()
+    }
+
+    /// What has happened.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
     /// How many messages no consumer has taken yet.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.shared.ready().len()
     }
 
     /// A consumer that holds at most `prefetch` unacknowledged messages.
-    pub fn consume(&self, prefetch: usize) -> Consumer {
+    pub(crate) fn consume(&self, prefetch: usize) -> Consumer {
         Consumer {
             shared: Arc::clone(&self.shared),
             prefetch: prefetch.max(1),
@@ -92,12 +121,25 @@ impl Shared {
             .lock()
             .expect("nothing panics while it holds the queue")
     }
+
+    fn dead(&self) -> MutexGuard<'_, VecDeque<DeadLetter>> {
+        self.dead
+            .lock()
+            .expect("nothing panics while it holds the dead letters")
+    }
+
+    fn keep_dead(&self, letters: &[DeadLetter]) {
+        let mut dead = self.dead();
+        dead.extend(letters);
+        let too_many = dead.len().saturating_sub(self.capacity);
+        dead.drain(..too_many);
+    }
 }
 
 impl Consumer {
     /// The next message, as soon as there is one and the prefetch allows. May be cancelled: a
     /// message that was not returned is not taken.
-    pub async fn next(&self) -> Delivery {
+    pub(crate) async fn next(&self) -> Delivery {
         loop {
             let arrived = self.shared.arrived.notified();
             let acknowledged = self.acknowledged.notified();
@@ -112,7 +154,7 @@ impl Consumer {
     }
 
     /// The next message, if there is one and the prefetch allows.
-    pub fn try_next(&self) -> Option<Delivery> {
+    pub(crate) fn try_next(&self) -> Option<Delivery> {
         let mut in_hand = self.in_hand();
         if in_hand.unacknowledged.len() >= self.prefetch {
             return None;
@@ -120,18 +162,31 @@ impl Consumer {
         let message = self.shared.ready().pop_front()?;
         self.shared.taken.notify_one();
         in_hand.last_tag += 1;
-        let tag = DeliveryTag(in_hand.last_tag);
+        let tag = DeliveryTag {
+            subscription: 0,
+            number: in_hand.last_tag,
+        };
         in_hand.unacknowledged.insert(tag, message);
+        add(&self.shared.counters.delivered, 1);
         Some(Delivery { message, tag })
     }
 
     /// These messages are done with. A tag that is not in hand is passed over.
-    pub fn ack(&self, tags: &[DeliveryTag]) {
+    pub(crate) fn ack(&self, tags: &[DeliveryTag]) {
         let mut in_hand = self.in_hand();
         for tag in tags {
-            in_hand.unacknowledged.remove(tag);
+            let known = in_hand.unacknowledged.remove(tag).is_some();
+            add(&self.shared.counters.acknowledged, usize::from(known));
         }
         self.acknowledged.notify_one();
+    }
+
+    /// Moves a message to the dead letters.
+    pub(crate) fn refuse(&self, delivery: Delivery, cause: Cause) {
+        add(&self.shared.counters.poison, 1);
+        let message = Some(delivery.message);
+        self.shared.keep_dead(&[DeadLetter { message, cause }]);
+        self.ack(&[delivery.tag]);
     }
 
     fn in_hand(&self) -> MutexGuard<'_, InHand> {
@@ -151,73 +206,5 @@ impl Drop for Consumer {
         drop(ready);
         self.shared.arrived.notify_waiters();
         self.shared.arrived.notify_one();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ferry_core::id::{RunId, SessionId};
-
-    use super::*;
-
-    fn messages(ids: std::ops::Range<i64>) -> Vec<Message> {
-        ids.map(|id| Message {
-            run: RunId(1),
-            session: SessionId(id),
-        })
-        .collect()
-    }
-
-    #[tokio::test]
-    async fn messages_come_in_the_order_of_publishing() {
-        let queue = Queue::embedded(10);
-        queue.publish(&messages(0..3)).await;
-        let consumer = queue.consume(10);
-        for expected in messages(0..3) {
-            assert_eq!(consumer.next().await.message, expected);
-        }
-        assert_eq!(queue.depth(), 0);
-    }
-
-    #[tokio::test]
-    async fn publishing_waits_while_the_queue_is_full() {
-        let queue = Queue::embedded(2);
-        let publisher = queue.clone();
-        let publishing = tokio::spawn(async move { publisher.publish(&messages(0..5)).await });
-        let consumer = queue.consume(10);
-        for expected in messages(0..5) {
-            let delivery = consumer.next().await;
-            assert_eq!(delivery.message, expected);
-            assert!(queue.depth() <= 2);
-        }
-        publishing.await.expect("it ends once there is room");
-    }
-
-    #[tokio::test]
-    async fn a_consumer_holds_no_more_than_its_prefetch() {
-        let queue = Queue::embedded(10);
-        queue.publish(&messages(0..3)).await;
-        let consumer = queue.consume(2);
-        let first = consumer.next().await;
-        consumer.next().await;
-        assert_eq!(consumer.try_next(), None);
-        consumer.ack(&[first.tag]);
-        assert_eq!(consumer.next().await.message, messages(2..3)[0]);
-    }
-
-    #[tokio::test]
-    async fn what_a_lost_consumer_had_not_acknowledged_comes_again() {
-        let queue = Queue::embedded(10);
-        queue.publish(&messages(0..4)).await;
-        let lost = queue.consume(10);
-        let first = lost.next().await;
-        lost.next().await;
-        lost.next().await;
-        lost.ack(&[first.tag]);
-        drop(lost);
-        let consumer = queue.consume(10);
-        for expected in messages(1..4) {
-            assert_eq!(consumer.next().await.message, expected);
-        }
     }
 }

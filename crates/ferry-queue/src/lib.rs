@@ -3,13 +3,32 @@
 //! A message carries ids and nothing else, so a queue that is lost loses nothing: the dispatcher
 //! publishes again. A message may come twice: the claim decides.
 //!
-//! Today there is the embedded queue, in process and bounded; it has the verbs that a broker has.
+//! [`Queue`] is one type with two places behind it: in this process, for one machine, or
+//! `RabbitMQ`, for any number of them. Both have the same verbs and pass the same tests.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `queue`, `consumer` | the verbs, wherever the queue is |
+//! | `embedded` | the queue in this process |
+//! | `rabbitmq` | AMQP, and it alone: topology, publisher, consumer, their connections |
 
+mod consumer;
+mod counters;
+mod dead_letter;
 mod embedded;
+mod error;
+mod queue;
+mod rabbitmq;
 
 use ferry_core::id::{RunId, SessionId};
 
-pub use embedded::{Consumer, Queue};
+pub use consumer::Consumer;
+pub use counters::Counters;
+pub use dead_letter::{Cause, DeadLetter};
+pub use error::QueueError;
+pub use queue::Queue;
+pub use rabbitmq::settings::Settings;
+pub use rabbitmq::url::AmqpUrl;
 
 /// "This session is due."
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +48,11 @@ pub struct Delivery {
     pub tag: DeliveryTag,
 }
 
-/// Names a delivery within its consumer.
+/// Names a delivery within its consumer, over all connections that the consumer has had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeliveryTag(pub u64);
+pub struct DeliveryTag {
+    /// Which subscription brought it. What an earlier one brought comes again by itself.
+    pub(crate) subscription: u64,
+    /// Its place in that subscription, from 1.
+    pub(crate) number: u64,
+}

@@ -1,6 +1,6 @@
 //! Deliveries, permits, claims.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use ferry_core::id::SessionId;
 use ferry_ledger::LedgerError;
 use ferry_ledger::claim::{Claim, Lease};
-use ferry_queue::{Consumer, Delivery};
+use ferry_queue::{Cause, Consumer, Delivery};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -22,6 +22,9 @@ use crate::settings::Tools;
 /// The most sessions in one claim: beyond this a commit costs no less per session, and the last
 /// call of the batch waits for the first.
 const SESSIONS_PER_CLAIM: usize = 128;
+
+/// A delivery is not held for longer than this while no call may be made: its row comes again.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a ledger that does not answer claims is tried again before the worker gives up.
 const LEDGER_PATIENCE: u32 = 30;
@@ -73,22 +76,17 @@ impl Intake<'_> {
     /// A permit that finds no session is lost: kept for later, it would let more calls out at once
     /// than the rate allows.
     async fn take(&self, slots: &Arc<Semaphore>) -> Option<Batch> {
-        let first = async {
-            let slot = Arc::clone(slots)
-                .acquire_owned()
-                .await
-                .expect("never closed");
-            (self.consumer.next().await, slot)
+        let first = loop {
+            let first = self.unless_stopped(self.first(slots)).await?;
+            let permit = tokio::time::timeout(PERMIT_PATIENCE, self.tools.pace.permit());
+            let permit = self.unless_stopped(permit).await;
+            if permit == Some(Ok(())) {
+                break first;
+            }
+            self.let_go(&vec![first]);
+            let _held_for_too_long = permit?;
         };
-        let mut batch = vec![self.unless_stopped(first).await?];
-        if self
-            .unless_stopped(self.tools.pace.permit())
-            .await
-            .is_none()
-        {
-            self.let_go(&batch);
-            return None;
-        }
+        let mut batch = vec![first];
         while batch.len() < SESSIONS_PER_CLAIM {
             let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
                 break;
@@ -104,7 +102,15 @@ impl Intake<'_> {
         Some(batch)
     }
 
-    async fn claim(&mut self, batch: &Batch) -> Result<Vec<Claim>, LedgerError> {
+    async fn first(&self, slots: &Arc<Semaphore>) -> (Delivery, OwnedSemaphorePermit) {
+        let slot = Arc::clone(slots)
+            .acquire_owned()
+            .await
+            .expect("never closed");
+        (self.consumer.next().await, slot)
+    }
+
+    async fn claim(&mut self, batch: &Batch) -> Result<HashMap<SessionId, Claim>, LedgerError> {
         let settings = &self.tools.settings;
         let mut seen = HashSet::new();
         let sessions: Vec<SessionId> = batch
@@ -112,44 +118,54 @@ impl Intake<'_> {
             .map(|(delivery, _)| delivery.message.session)
             .filter(|session| seen.insert(*session))
             .collect();
-        self.tools
+        let claims = self
+            .tools
             .ledger
             .claim(&sessions, settings.lease, settings.quiet, &mut self.rng)
-            .await
+            .await?;
+        Ok(sessions.into_iter().zip(claims).collect())
     }
 
     /// Starts a call for each lease; the other deliveries are done with.
-    fn start(&mut self, batch: Batch, claims: Vec<Claim>, calls: &TaskTracker) {
+    fn start(&mut self, batch: Batch, mut claims: HashMap<SessionId, Claim>, calls: &TaskTracker) {
         fail::fail_point!("after-claim", |_| std::process::abort());
-        let mut leases: std::collections::HashMap<SessionId, Box<Lease>> = claims
-            .into_iter()
-            .filter_map(|claim| match claim {
-                Claim::Granted(lease) => Some((lease.session, lease)),
-                _ => None,
-            })
-            .collect();
         for (delivery, slot) in batch {
-            let Some(lease) = leases.remove(&delivery.message.session) else {
-                self.consumer.ack(&[delivery.tag]);
-                continue;
-            };
-            let tools = self.tools.clone();
-            let results = self.results.clone();
-            let mut rng = StdRng::from_rng(&mut self.rng);
-            calls.spawn(async move {
-                tools.tally.in_flight.fetch_add(1, Ordering::Relaxed);
-                let finished = attempt(&lease, &tools, &mut rng).await;
-                tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
-                let result = AttemptResult {
-                    finished,
-                    tag: delivery.tag,
-                    slot,
-                };
-                // The recorder is gone only if the ledger failed for good: then the attempt is
-                // taken over and swept.
-                let _ = results.send(result).await;
-            });
+            match claims.remove(&delivery.message.session) {
+                Some(Claim::Granted(lease)) => self.call(delivery, slot, lease, calls),
+                Some(Claim::Unknown) => {
+                    self.consumer.refuse(delivery, Cause::UnknownSession);
+                }
+                // Also the second of two deliveries of one session.
+                _ => {
+                    self.consumer.ack(&[delivery.tag]);
+                }
+            }
         }
+    }
+
+    fn call(
+        &mut self,
+        delivery: Delivery,
+        slot: OwnedSemaphorePermit,
+        lease: Box<Lease>,
+        calls: &TaskTracker,
+    ) {
+        let tools = self.tools.clone();
+        let results = self.results.clone();
+        let mut rng = StdRng::from_rng(&mut self.rng);
+        calls.spawn(async move {
+            tools.tally.in_flight.fetch_add(1, Ordering::Relaxed);
+            let finished = attempt(&lease, &tools, &mut rng).await;
+            tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
+            let result = AttemptResult {
+                finished,
+                tag: delivery.tag,
+                slot,
+            };
+            // The recorder is gone only if the ledger failed for good: then the attempt is
+            // taken over and swept.
+            let _ = results.send(result).await;
+        });
     }
 
     /// Their rows are untouched; the dispatcher comes to them again.

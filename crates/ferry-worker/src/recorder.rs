@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use ferry_ledger::LedgerError;
-use ferry_ledger::record::Finished;
-use ferry_queue::{Consumer, DeliveryTag};
+use ferry_ledger::record::{End, Finished};
+use ferry_queue::{Cause, DeadLetter, DeliveryTag, Message};
 use rand::rngs::StdRng;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
-use crate::settings::Tools;
+use crate::worker::Worker;
 
 /// A finished attempt on its way into the ledger. It keeps its place among the calls in flight
 /// until it is recorded, so that an unwritable ledger stops the intake by itself.
@@ -31,10 +31,10 @@ const LEDGER_PATIENCE: Duration = Duration::from_mins(1);
 /// Records results as they come until the last sender is gone. Acknowledges after the commit.
 pub(crate) async fn record_all(
     mut results: mpsc::Receiver<Result>,
-    tools: &Tools,
-    consumer: &Consumer,
+    worker: &Worker,
     rng: StdRng,
 ) -> std::result::Result<(), LedgerError> {
+    let tools = &worker.tools;
     let rng = Mutex::new(rng);
     let mut batch = Vec::with_capacity(RESULTS_PER_COMMIT);
     while results.recv_many(&mut batch, RESULTS_PER_COMMIT).await > 0 {
@@ -54,17 +54,33 @@ pub(crate) async fn record_all(
             })
             .await?;
         fail::fail_point!("after-record", |_| std::process::abort());
+        let mut dead = Vec::new();
         for finished in &finished {
             if recorded.contains(&finished.session) {
                 tools.tally.count(finished);
+                dead.extend(dead_letter(finished));
             } else {
                 tools.tally.fenced_out.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(session.id = %finished.session, attempt = %finished.attempt,
                     "result came too late: its lease was taken over");
             }
         }
-        consumer.ack(&tags);
+        worker.queue.mirror_dead(dead);
+        worker.consumer.ack(&tags);
         drop(slots);
     }
     Ok(())
+}
+
+fn dead_letter(finished: &Finished) -> Option<DeadLetter> {
+    let End::Dead(reason) = finished.end else {
+        return None;
+    };
+    Some(DeadLetter {
+        message: Some(Message {
+            run: finished.run,
+            session: finished.session,
+        }),
+        cause: Cause::Session(reason),
+    })
 }

@@ -1,7 +1,7 @@
 //! Intake and recorder together, and how they stop.
 
 use ferry_ledger::LedgerError;
-use ferry_queue::Consumer;
+use ferry_queue::{Consumer, Queue};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -18,6 +18,8 @@ pub struct Worker {
     pub tools: Tools,
     /// Where its sessions come from.
     pub consumer: Consumer,
+    /// Where its dead letters are shown.
+    pub queue: Queue,
 }
 
 /// A worker cannot go on.
@@ -41,7 +43,7 @@ impl Worker {
             rng,
         };
         let recording = async {
-            let recorded = record_all(received, &self.tools, &self.consumer, recorder_rng).await;
+            let recorded = record_all(received, &self, recorder_rng).await;
             // No result can be kept: take no more.
             if recorded.is_err() {
                 stop.cancel();
@@ -49,6 +51,7 @@ impl Worker {
             recorded
         };
         let (taken, recorded) = tokio::join!(intake.run(), recording);
+        self.consumer.close().await;
         recorded?;
         taken?;
         Ok(())

@@ -19,10 +19,10 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Runtime::new().context("no threads could be started")?;
     runtime.block_on(async {
         match cli.command {
-            Command::Run(args) => run::execute(cli.global, args).await,
+            Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
             Command::Status(args) => status::execute(cli.global, args).await,
             Command::Sweep => sweep::execute(cli.global).await,
-            Command::Demo(args) => demo::execute(cli.global, args).await,
+            Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,
             Command::Config(command) => config::execute(cli.global, &command),
         }

@@ -171,7 +171,11 @@ impl Crossing {
         let worker = Worker {
             tools: self.tools.clone(),
             // Twice the calls in flight, so that a claim finds its batch at hand.
-            consumer: self.queue.consume(self.tools.settings.concurrency * 2),
+            consumer: self
+                .queue
+                .consume(self.tools.settings.concurrency * 2)
+                .await?,
+            queue: self.queue.clone(),
         };
         let worker = tokio::spawn({
             let working = working.clone();

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use ferry_ledger::LedgerError;
+use ferry_producer::dispatch::DispatchError;
 use ferry_producer::register::RegisterError;
+use ferry_queue::QueueError;
 use ferry_worker::WorkerError;
 
 /// How a command ended.
@@ -71,11 +73,28 @@ impl Exit {
         if let Some(Coded(exit)) = error.downcast_ref() {
             return *exit;
         }
+        let queue = error
+            .downcast_ref::<QueueError>()
+            .or_else(|| match error.downcast_ref()? {
+                DispatchError::Queue(error) => Some(error),
+                DispatchError::Ledger(_) => None,
+            });
+        if let Some(error) = queue {
+            return if error.is_passing() {
+                Self::TryLater
+            } else {
+                Self::Usage
+            };
+        }
         let ledger = error
             .downcast_ref::<LedgerError>()
             .or_else(|| match error.downcast_ref::<RegisterError>()? {
                 RegisterError::Ledger(error) => Some(error),
                 RegisterError::Source(_) => None,
+            })
+            .or_else(|| match error.downcast_ref()? {
+                DispatchError::Ledger(error) => Some(error),
+                DispatchError::Queue(_) => None,
             })
             .or_else(|| error.downcast_ref().map(|WorkerError::Ledger(error)| error));
         let source = error.is::<ferry_producer::source::SourceError>()

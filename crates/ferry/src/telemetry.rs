@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
 use crate::progress;
@@ -11,16 +14,24 @@ use crate::progress;
 /// Level `info` unless `RUST_LOG` says otherwise.
 pub(crate) fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(AboveTheBars);
+    let filter = filter.and(filter_fn(|metadata| is_fit_for_eyes(metadata.target())));
     let colour = io::IsTerminal::is_terminal(&io::stderr())
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    // An error means that a subscriber is set already, which then does the work.
-    let _ = match format {
-        LogFormat::Human => builder.with_target(false).with_ansi(colour).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(AboveTheBars);
+    let lines = match format {
+        LogFormat::Human => lines.with_target(false).with_ansi(colour).boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    // An error means that a subscriber is set already, which then does the work.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
+}
+
+/// lapin logs every frame at TRACE, the login with its password among them, and at WARN a message
+/// that came back with its whole body. What of it matters to an operator, `ferry-queue` says.
+fn is_fit_for_eyes(target: &str) -> bool {
+    !target.starts_with("lapin")
 }
 
 /// Writes a line to standard error without tearing the progress bars.
@@ -43,5 +54,18 @@ impl Write for Line {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shows_the_brokers_password_is_never_logged() {
+        for target in ["lapin", "lapin::io_loop", "lapin::channel"] {
+            assert!(!is_fit_for_eyes(target));
+        }
+        assert!(is_fit_for_eyes("ferry_queue::rabbitmq::link"));
     }
 }
