@@ -10,7 +10,7 @@ use crate::rabbitmq::Broker;
 use crate::rabbitmq::backoff::Backoff;
 use crate::rabbitmq::letter::Letter;
 use crate::rabbitmq::link::{Link, OPERATION_TIMEOUT};
-use crate::rabbitmq::window::Window;
+use crate::rabbitmq::window::{Round, Window};
 use crate::{Message, QueueError};
 
 /// While the queue is full the refused are tried again after a wait that grows between these.
@@ -24,49 +24,55 @@ impl Broker {
         self.send(&letters).await
     }
 
-    /// Returns when the broker has taken over every letter.
-    ///
-    /// The channel is put back only after a round that was answered in full: after an error, or
-    /// when this future is dropped, it goes, and stray answers with it.
+    /// Returns when the broker has taken over every letter. Between two rounds others have a turn:
+    /// dead letters do not wait for room in the work queue.
     pub(super) async fn send(&self, letters: &[Letter]) -> Result<(), QueueError> {
-        let mut slot = self.publishing.lock().await;
         let mut left: Vec<&Letter> = letters.iter().collect();
         let mut backoff = Backoff::new(REFUSED_FIRST, REFUSED_LAST, self.fork_rng());
-        loop {
-            let link = self.link().await?;
-            let at_hand = slot.take().filter(|channel| channel.status().connected());
-            let channel = match at_hand {
-                Some(channel) => channel,
-                None => self.confirming_channel(&link).await?,
-            };
-            let window = Window {
-                link: &link,
-                channel: &channel,
-                exchange: self.topology.exchange.as_str().into(),
-                size: self.settings.window.max(1),
-                confirm_timeout: self.settings.confirm_timeout,
-                counters: &self.counters,
-            };
-            let round = match window.publish(&left).await {
-                Ok(round) => round,
-                Err(error) => {
-                    return Err(self.judge(error, &link, &self.topology.exchange).await);
-                }
-            };
-            *slot = Some(channel);
+        while !left.is_empty() {
+            let round = self.round(&left).await?;
             if round.returned_count > 0 {
                 return Err(QueueError::Unroutable {
                     exchange: self.topology.exchange.clone(),
                     returned: round.returned,
                 });
             }
-            if round.refused.is_empty() {
-                return Ok(());
-            }
             left = round.refused.iter().map(|index| left[*index]).collect();
-            let wait = backoff.wait();
-            tracing::debug!(messages = left.len(), retry_in = ?wait, "the queue is full");
-            tokio::time::sleep(wait).await;
+            if !left.is_empty() {
+                let wait = backoff.wait();
+                tracing::debug!(messages = left.len(), retry_in = ?wait, "the queue is full");
+                tokio::time::sleep(wait).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes each letter once.
+    ///
+    /// The channel is put back only after a round that was answered in full: after an error, or
+    /// when this future is dropped, it goes, and stray answers with it.
+    async fn round(&self, letters: &[&Letter]) -> Result<Round, QueueError> {
+        let mut slot = self.publishing.lock().await;
+        let link = self.link().await?;
+        let at_hand = slot.take().filter(|channel| channel.status().connected());
+        let channel = match at_hand {
+            Some(channel) => channel,
+            None => self.confirming_channel(&link).await?,
+        };
+        let window = Window {
+            link: &link,
+            channel: &channel,
+            exchange: self.topology.exchange.as_str().into(),
+            size: self.settings.window.max(1),
+            confirm_timeout: self.settings.confirm_timeout,
+            counters: &self.counters,
+        };
+        match window.publish(letters).await {
+            Ok(round) => {
+                *slot = Some(channel);
+                Ok(round)
+            }
+            Err(error) => Err(self.judge(error, &link, &self.topology.exchange).await),
         }
     }
 

@@ -51,6 +51,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 /// A consumer does not publish, so no alarm should block it: a fresh connection will not be.
 const LONGEST_BLOCKED: Duration = Duration::from_mins(1);
+/// How long leaving may take: a worker that is told to stop has 20 s in all.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most orders that are looked at before the next acknowledgement.
 const ORDERS_AT_ONCE: usize = 256;
 
@@ -129,7 +131,7 @@ impl Subscription {
             self.link.close().await;
             Ok::<_, QueueError>(())
         };
-        let left = within(OPERATION_TIMEOUT, "leaving", leaving).await;
+        let left = within(LEAVE_TIMEOUT, "leaving", leaving).await;
         if let Err(error) = left.and_then(|left| left) {
             tracing::debug!(%error, "left without saying good-bye; the rest comes again");
         }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use ferry_queue::{AmqpUrl, Cause, DeadLetter, Queue, Settings};
+use ferry_queue::{AmqpUrl, Cause, DeadLetter, Queue, QueueError, Settings};
 use ferry_testbed::free_ports;
 use ferry_testbed::rabbitmq::PrivateBroker;
 
 use crate::support::{
-    LONG, assert_quiet, fresh_prefix, messages, next, on_broker, rng, settings, sorted, take, until,
+    LONG, LOOK_EVERY, assert_quiet, fresh_prefix, messages, next, on_broker, rng, settings, sorted,
+    take, until,
 };
 use crate::{count, private};
 
@@ -73,21 +74,39 @@ async fn a_full_queue_holds_the_publisher_back_and_then_it_goes_on(broker: &Priv
     ];
     broker.control(&policy).expect("a policy");
     let clone = queue.clone();
-    let publishing = tokio::spawn(async move { clone.publish(&messages(0..200)).await });
+    // The queue hears of its policy some time after it was set, so we go on until it has.
+    let publishing = tokio::spawn(async move {
+        let mut published = 0;
+        while count(&clone.counters().refused) == 0 {
+            let next = published..published + 100;
+            published = next.end;
+            clone.publish(&messages(next)).await?;
+        }
+        Ok::<_, QueueError>(published)
+    });
     let refused = async || count(&queue.counters().refused) > 0;
     until("the broker refuses some", LONG, refused).await;
     assert!(!publishing.is_finished());
     let consumer = queue.consume(20).await.expect("the broker takes us");
-    let mut came = Vec::new();
-    while came.len() < 200 {
+    let drained = async || {
         let delivery = next(&consumer).await;
         consumer.ack(&[delivery.tag]);
-        came.push(delivery.message);
+        delivery.message
+    };
+    let mut came = Vec::new();
+    while !publishing.is_finished() {
+        if let Ok(message) = tokio::time::timeout(LOOK_EVERY, drained()).await {
+            came.push(message);
+        }
     }
-    assert_eq!(sorted(came), sorted(messages(0..200)));
     let published = publishing.await.expect("it ends once there is room");
-    published.expect("all are taken over");
-    assert_eq!(count(&queue.counters().confirmed), 200);
+    let published = published.expect("all are taken over");
+    while came.len() < usize::try_from(published).expect("a few") {
+        came.push(drained().await);
+    }
+    assert_eq!(sorted(came), sorted(messages(0..published)));
+    let confirmed = count(&queue.counters().confirmed);
+    assert_eq!(i64::try_from(confirmed), Ok(published));
     broker
         .control(&["clear_policy", "full"])
         .expect("no policy");

@@ -17,7 +17,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 /// So long nothing comes: then nothing will.
 pub(crate) const QUIET: Duration = Duration::from_millis(700);
 /// Between two looks at what no event tells.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Messages for these sessions of run 1.
 pub(crate) fn messages(ids: Range<i64>) -> Vec<Message> {
