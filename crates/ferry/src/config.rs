@@ -8,14 +8,15 @@ mod env_file;
 mod load;
 mod rate;
 mod reference;
+mod secret;
 mod show;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ferry_core::session::LONGEST_GRANT_MINUTES;
 use ferry_producer::source::{Columns, Delimiter, Format};
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use duration::Period;
@@ -23,6 +24,7 @@ pub(crate) use env_file::Environment;
 pub(crate) use load::{Loaded, Overrides, load};
 pub(crate) use rate::Rate;
 pub(crate) use reference::reference;
+pub(crate) use secret::{Secret, ServiceUrl};
 pub(crate) use show::show;
 
 /// Ferry's settings. Unknown names are refused.
@@ -43,6 +45,12 @@ pub(crate) struct Config {
     pub(crate) export: Export,
     /// Where Ferry keeps its own files.
     pub(crate) data: Data,
+    /// The ledger of a fleet.
+    pub(crate) ledger: Ledger,
+    /// The queue of a fleet.
+    pub(crate) queue: Queue,
+    /// Whether this process is well, for who watches over it.
+    pub(crate) health: Health,
     /// What is logged, and how.
     pub(crate) log: Log,
 }
@@ -168,10 +176,78 @@ pub(crate) struct Data {
     /// on it.
     pub(crate) folder: PathBuf,
     /// The key ring: lines `seal ID KEY` and `lookup KEY`, keys being 32 bytes in base64, parted by
-    /// line ends or `;`. Only from the environment. Unset: the file `keys` in the data folder, made
-    /// at the first run with mode 0600.
+    /// line ends or `;`. Only from the environment. Unset: `keys_file`; without that, the file
+    /// `keys` in the data folder, made at the first run with mode 0600. A fleet needs one of the
+    /// first two, the same for all its processes: `ferry keys generate` makes one.
     #[serde(skip_serializing_if = "Secret::is_unset")]
     pub(crate) keys: Secret,
+    /// A file that holds the key ring, such as a secret that is mounted into a container. A file of
+    /// Ferry's own user must be readable by nobody else (mode 0600 or 0400); any other may be
+    /// written by its owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keys_file: Option<PathBuf>,
+}
+
+/// The ledger of a fleet: a PostgreSQL database that all processes share. Unset: the SQLite file of
+/// the data folder, for one machine. Set it together with `[queue]`, or neither.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ledger {
+    /// `postgres://user:password@host:5432/database`. Only from the environment, `.env.test` or
+    /// `.env.live`; refused in `ferry.toml`.
+    #[serde(skip_serializing_if = "ServiceUrl::is_unset")]
+    pub(crate) url: ServiceUrl,
+    /// A PEM file of CA certificates to trust for the database, besides the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_certificate: Option<PathBuf>,
+    /// Connections to the database that each process opens at the most, 2 to 64. All processes
+    /// together must stay below the server's `max_connections`.
+    pub(crate) connections: u32,
+}
+
+/// The queue of a fleet: a RabbitMQ broker, that tells workers what is due. Unset: a queue in this
+/// process. Set it together with `[ledger]`, or neither.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Queue {
+    /// `amqp://user:password@host:5672/vhost`, or `amqps://`. Only from the environment,
+    /// `.env.test` or `.env.live`; refused in `ferry.toml`.
+    #[serde(skip_serializing_if = "ServiceUrl::is_unset")]
+    pub(crate) url: ServiceUrl,
+    /// A PEM file of CA certificates to trust for the broker, besides the system's. For `amqps://`
+    /// only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_certificate: Option<PathBuf>,
+    /// What the names of Ferry's queues begin with: 1 to 100 letters, digits, dots, dashes or
+    /// underscores. Two ledgers on one virtual host need two.
+    pub(crate) prefix: String,
+}
+
+/// Whether this process is well, for who watches over it: `GET /healthz` (200 while it runs) and
+/// `GET /readyz` (200 while ledger and queue answer, else 503), by plain HTTP. An answer takes 2s at
+/// the most: let probes wait for 3s.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Health {
+    /// Address and port to listen on, such as `0.0.0.0:9090`. Unset: nobody is answered.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "socket_address"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+fn socket_address<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    // Not the text: it may be a secret in the wrong place.
+    let wanted = "want an address and a port: \"0.0.0.0:9090\", or \"127.0.0.1:9090\"";
+    String::deserialize(deserializer)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .map(Some)
+        .ok_or_else(|| serde::de::Error::custom(wanted))
 }
 
 /// What is logged, and how.
@@ -191,43 +267,6 @@ pub(crate) enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
-}
-
-/// A setting that is never shown.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub(crate) struct Secret(#[schemars(with = "String")] SecretText);
-
-#[derive(Debug, Clone, Default)]
-struct SecretText(SecretString);
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.into()))
-    }
-}
-
-impl Secret {
-    pub(crate) fn is_unset(&self) -> bool {
-        self.0.0.expose_secret().is_empty()
-    }
-
-    pub(crate) fn secret(&self) -> &SecretString {
-        &self.0.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(SecretText(text.into()))
-    }
-}
-
-/// What is shown instead of a secret.
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(if self.is_unset() { "" } else { "(hidden)" })
-    }
 }
 
 impl Default for Worker {
@@ -281,6 +320,27 @@ impl Default for Data {
         Self {
             folder: PathBuf::from("ferry-data"),
             keys: Secret::default(),
+            keys_file: None,
+        }
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            url: ServiceUrl::default(),
+            ca_certificate: None,
+            connections: 4,
+        }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            url: ServiceUrl::default(),
+            ca_certificate: None,
+            prefix: "ferry".to_owned(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The data folder: ledger, key ring, rejects files; and the lock of who works on it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, anyhow};
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, SystemClock};
 use rand::rngs::StdRng;
-use secrecy::ExposeSecret;
 
 use crate::config::Secret;
 use crate::exit::{Coded, Exit};
+use crate::key_ring::{self, Whose};
 
 /// A data folder. While it is held with a lock, no other process works on it.
 #[derive(Debug)]
@@ -69,12 +69,14 @@ impl DataFolder {
 
     /// Opens the ledger with the key ring from the environment or from the folder.
     pub(crate) async fn open_ledger(&self, keys: &Secret, rng: &mut StdRng) -> Result<Ledger> {
-        let keys = if keys.is_unset() {
-            self.own_keys(rng)?
-        } else {
-            KeyRing::parse(keys.secret().expose_secret())
-                .context("FERRY_DATA__KEYS")
-                .context(Coded(Exit::Usage))?
+        self.open(key_ring::from_environment(keys)?, rng).await
+    }
+
+    /// Opens the ledger with the key ring that is given, else with the folder's own.
+    pub(crate) async fn open(&self, given: Option<KeyRing>, rng: &mut StdRng) -> Result<Ledger> {
+        let keys = match given {
+            Some(keys) => keys,
+            None => self.own_keys(rng)?,
         };
         let path = self.path.join(LEDGER);
         Ok(Ledger::open(&path, keys, Arc::new(SystemClock::start())).await?)
@@ -98,7 +100,7 @@ impl DataFolder {
             return make_keys(&path, rng)
                 .with_context(|| format!("the key ring {} cannot be written", path.display()));
         }
-        read_keys(&path)
+        key_ring::read(&path, Whose::Ours)
             .with_context(|| format!("the key ring {}", path.display()))
             .context(Coded(Exit::Usage))
     }
@@ -122,28 +124,15 @@ fn cannot_make(path: &Path, error: io::Error) -> anyhow::Error {
     }
 }
 
-fn read_keys(path: &Path) -> Result<KeyRing> {
-    let mode = fs::metadata(path)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(anyhow!("others may read it: chmod 600 it"));
-    }
-    let text = secrecy::SecretString::from(fs::read_to_string(path)?);
-    Ok(KeyRing::parse(text.expose_secret())?)
-}
-
-/// A fresh key ring, readable by its owner only. It is on disk before anything is sealed with it.
+/// A fresh key ring, readable by its owner only.
 fn make_keys(path: &Path, rng: &mut StdRng) -> Result<KeyRing> {
     let keys = KeyRing::generate("k1", rng);
     // Whole or not at all: a crash in between leaves a file that the next start replaces.
     let partial = path.with_extension("partial");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&partial)?;
-    file.write_all(keys.to_text().as_bytes())?;
-    file.sync_all()?;
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => key_ring::write_new(&partial, &keys)?,
+    }
     fs::rename(&partial, path)?;
     tracing::info!(file = %path.display(), "made a key ring (mode 0600): back it up, apart from the ledger");
     Ok(keys)

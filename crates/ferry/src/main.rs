@@ -9,6 +9,12 @@ mod config;
 mod crossing;
 mod data_folder;
 mod exit;
+mod key_ring;
+#[expect(
+    dead_code,
+    reason = "what a fleet needs is read once `Ledger::connect` is there"
+)]
+mod place;
 mod progress;
 mod rejects_file;
 mod report;

@@ -33,7 +33,7 @@ pub(crate) struct Loaded {
 const DEFAULT_FILE: &str = "ferry.toml";
 
 /// Not in a file that is shown to others and kept in a repository.
-const SECRETS: [&str; 2] = ["stytch.secret", "data.keys"];
+const SECRETS: [&str; 4] = ["stytch.secret", "data.keys", "ledger.url", "queue.url"];
 
 /// Puts together, the later over the earlier: defaults, `ferry.toml`, the env file, the
 /// environment, flags.
@@ -180,6 +180,7 @@ impl Loaded {
             config.retry.max_unknown_outcomes,
             1..=1000,
         )?;
+        range("ledger.connections", config.ledger.connections, 2..=64)?;
         range(
             "sessions.cap_minutes",
             config.sessions.cap_minutes,
