@@ -21,6 +21,10 @@ pub struct Fence(pub i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId(pub [u8; 16]);
 
+/// The random name of a process at work.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub [u8; 16]);
+
 /// What a mapping is found by: HMAC-SHA256 under the lookup key, truncated to 16 bytes, of the
 /// legacy session's stable id and its organization.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +43,13 @@ impl AttemptId {
         let mut bytes = [0; 16];
         hex::decode_to_slice(text, &mut bytes).ok()?;
         Some(Self(bytes))
+    }
+}
+
+impl WorkerId {
+    /// A fresh id: 128 random bits.
+    pub fn random(rng: &mut impl Rng) -> Self {
+        Self(AttemptId::random(rng).0)
     }
 }
 
@@ -67,7 +78,7 @@ macro_rules! shown_as_hex {
         }
     )*};
 }
-shown_as_hex!(AttemptId, LegacyKey);
+shown_as_hex!(AttemptId, WorkerId, LegacyKey);
 
 #[cfg(test)]
 mod tests {

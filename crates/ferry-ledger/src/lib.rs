@@ -13,8 +13,12 @@
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
 //! | [`mappings`] | legacy session → Stytch session |
+//! | [`cancel`] | give a run up |
+//! | [`roles`] | what one process does for all |
+//! | [`workers`] | who is at work |
 //! | [`seal`] | what is secret at rest |
 
+pub mod cancel;
 pub mod claim;
 mod clock;
 pub mod due;
@@ -24,10 +28,12 @@ pub mod mappings;
 pub mod record;
 pub mod register;
 pub mod report;
+pub mod roles;
 mod rows;
 pub mod runs;
 pub mod seal;
 pub mod sweep;
+pub mod workers;
 
 pub use clock::{Clock, SystemClock};
 pub use error::LedgerError;

@@ -16,6 +16,8 @@
 //! | `sweep` | attempts of unknown outcome, from listed to closed |
 //! | `members` | where the sweeper looks, and what it revokes there |
 //! | `runs` | from registering to finished |
+//! | `cancel` | a run that is given up |
+//! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |
 //! | `seal` | what is secret at rest |
@@ -60,6 +62,7 @@ macro_rules! search_on_backend {
 
 mod backends;
 mod bench;
+mod cancel;
 mod claim;
 mod clock;
 mod due;
@@ -74,6 +77,7 @@ mod record;
 mod register;
 mod report;
 mod revive;
+mod roles;
 mod runs;
 mod seal;
 mod sqlite_file;
