@@ -41,10 +41,16 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     Run(RunArgs),
     Status(StatusArgs),
+    Runs(RunsArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
+    Cancel(CancelArgs),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     Sweep,
     Demo(DemoArgs),
     Sim(SimArgs),
+    #[command(subcommand)]
+    Keys(KeysCommand),
     #[command(subcommand)]
     Config(ConfigCommand),
 }
@@ -89,6 +95,63 @@ pub(crate) struct StatusArgs {
     /// Print one JSON object for each run, a line each.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// List all runs, the newest first: where each stands, and how much of it is left.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Print one JSON object for each run, a line each.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Stop calling a run's sessions, from any shell. What is in flight is finished.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// The run's name.
+    pub(crate) run: String,
+}
+
+/// Go on with a run that is paused.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's name.
+    pub(crate) run: String,
+}
+
+/// Give a run up: its open sessions are skipped, and their tokens wiped. What was carried stays.
+///
+/// It cannot be undone. A later run can carry the same sessions with newer tokens.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry cancel wave-1 --dry-run
+  ferry cancel wave-1 --yes")]
+pub(crate) struct CancelArgs {
+    /// The run's name.
+    pub(crate) run: String,
+    /// Do not ask. Needed where nobody can be asked.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Only tell how many sessions would be skipped.
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
+/// Make the keys that seal tokens at rest.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    Generate(KeysGenerateArgs),
+}
+
+/// Print a fresh key ring. All processes of a fleet need the same one.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry keys generate --out keys       then set data.keys_file
+  kubectl create secret generic ferry-keys --from-file=keys=<(ferry keys generate)")]
+pub(crate) struct KeysGenerateArgs {
+    /// Write it to this new file (mode 0600) instead.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Watch a whole crossing on embedded parts: a simulated Stytch with faults, an export of 5,000

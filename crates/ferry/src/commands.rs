@@ -1,8 +1,11 @@
 //! One file a command.
 
 mod config;
+mod control;
 mod demo;
+mod keys;
 mod run;
+mod runs;
 mod sim;
 mod status;
 mod sweep;
@@ -21,9 +24,14 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
         match cli.command {
             Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
             Command::Status(args) => status::execute(cli.global, args).await,
+            Command::Runs(args) => runs::execute(cli.global, &args).await,
+            Command::Pause(args) => control::pause(cli.global, &args).await,
+            Command::Resume(args) => control::resume(cli.global, &args).await,
+            Command::Cancel(args) => control::cancel(cli.global, &args).await,
             Command::Sweep => sweep::execute(cli.global).await,
             Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,
+            Command::Keys(command) => keys::execute(&command),
             Command::Config(command) => config::execute(cli.global, &command),
         }
     })

@@ -7,11 +7,13 @@ use crate::exit::Exit;
 use crate::place::place;
 use crate::report::Report;
 
+use super::runs::find;
+
 pub(super) async fn execute(global: Global, args: StatusArgs) -> Result<Exit> {
     let loaded = global.load()?;
     let ledger = place(&loaded.config)?.look().await?;
     let runs = match &args.run {
-        Some(name) => vec![ledger.run(name).await?],
+        Some(name) => vec![find(&ledger, name).await?],
         None => ledger.runs().await?,
     };
     if runs.is_empty() && !args.json {

@@ -1,0 +1,145 @@
+//! `ferry pause`, `ferry resume`, `ferry cancel`: beside whoever works on the run.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Result, anyhow};
+use ferry_core::reason::PauseCause;
+use ferry_core::state::RunState;
+use ferry_ledger::runs::Run;
+
+use super::runs::find;
+use crate::cli::{CancelArgs, Global, PauseArgs, ResumeArgs};
+use crate::exit::{Coded, Exit};
+use crate::place::{Place, place};
+
+pub(super) async fn pause(global: Global, args: &PauseArgs) -> Result<Exit> {
+    let ledger = place(&global.load()?.config)?.look().await?;
+    let before = find(&ledger, &args.run).await?;
+    ledger.pause(before.id, PauseCause::Operator).await?;
+    // Not what was asked for, but what came of it: the run may have ended meanwhile.
+    let after = ledger.run(&before.name).await?;
+    ledger.close().await;
+    let RunState::Paused = after.state else {
+        return refused(&after, "only an active run can be paused");
+    };
+    let cause = after.pause_cause.unwrap_or(PauseCause::Operator);
+    if cause != PauseCause::Operator {
+        tell(
+            &after,
+            &format!("is paused already ({cause}): {}", cause.remedy()),
+        );
+    } else if before.state == RunState::Paused {
+        tell(&after, "is paused already");
+    } else {
+        let until = format!("`ferry resume {}`", after.name);
+        tell(
+            &after,
+            &format!(
+                "is paused: what is in flight is finished, nothing else is called until {until}"
+            ),
+        );
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn resume(global: Global, args: &ResumeArgs) -> Result<Exit> {
+    let place = place(&global.load()?.config)?;
+    let who = match place {
+        Place::Embedded { .. } => "`ferry run` on the same export goes on with it",
+        Place::Fleet(_) => "the workers go on with it",
+    };
+    let ledger = place.look().await?;
+    let before = find(&ledger, &args.run).await?;
+    ledger.resume(before.id).await?;
+    let after = ledger.run(&before.name).await?;
+    ledger.close().await;
+    match (before.state, after.state) {
+        (RunState::Active, RunState::Active) => tell(&after, "is active already"),
+        (_, RunState::Active) => tell(&after, &format!("is active again: {who}")),
+        _ => return refused(&after, "only a paused run can be resumed"),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn cancel(global: Global, args: &CancelArgs) -> Result<Exit> {
+    let config = global.load()?.config;
+    let ledger = place(&config)?.look().await?;
+    let run = find(&ledger, &args.run).await?;
+    let open = match run.state {
+        RunState::Auditing | RunState::Finished => {
+            return refused(
+                &run,
+                "none of its sessions is open: there is nothing to cancel",
+            );
+        }
+        _ => ledger.books(run.id).await?.open(),
+    };
+    if args.dry_run {
+        tell(
+            &run,
+            &format!("has {open} open sessions, which would be skipped"),
+        );
+        return Ok(Exit::Done);
+    }
+    if run.state != RunState::Cancelled && !args.yes && !confirmed(&run, open)? {
+        tell(&run, "goes on");
+        return Ok(Exit::Failed);
+    }
+    // Of a cancelled run too: a crash may have left some of it.
+    let skipped = ledger.cancel(run.id, config.worker.quiet.get()).await?;
+    let after = ledger.run(&run.name).await?;
+    let unresolved = ledger.audit(run.id).await?.unresolved;
+    ledger.close().await;
+    if after.state != RunState::Cancelled {
+        return refused(&after, "it ended before it could be cancelled");
+    }
+    if run.state == RunState::Cancelled && skipped == 0 {
+        tell(&run, "is cancelled already");
+    } else {
+        tell(
+            &run,
+            &format!("is cancelled: {skipped} sessions are skipped"),
+        );
+    }
+    if unresolved > 0 {
+        println!(
+            "{unresolved} calls have no known outcome: `ferry sweep` revokes what they minted, when due"
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks, where somebody can answer.
+fn confirmed(run: &Run, open: u64) -> Result<bool> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(anyhow!(
+            "cancelling run {:?} skips {open} sessions, and cannot be undone: add --yes",
+            run.name
+        )
+        .context(Coded(Exit::Usage)));
+    }
+    eprint!(
+        "Cancel run {:?} for good? {open} sessions are skipped. [y/N] ",
+        run.name
+    );
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn tell(run: &Run, what: &str) {
+    println!("run {:?} {what}", run.name);
+}
+
+fn refused(run: &Run, why: &str) -> Result<Exit> {
+    let is = match run.state {
+        RunState::Registering => "is still reading its export",
+        RunState::Active => "is active",
+        RunState::Paused => "is paused",
+        RunState::Auditing => "is being audited",
+        RunState::Finished => "is finished",
+        RunState::Cancelled => "is cancelled",
+    };
+    Err(anyhow!("run {:?} {is}: {why}", run.name).context(Coded(Exit::Usage)))
+}
