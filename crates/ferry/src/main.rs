@@ -9,6 +9,11 @@ mod config;
 mod crossing;
 mod data_folder;
 mod exit;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "served once a command runs for long")
+)]
+mod health;
 mod key_ring;
 #[expect(
     dead_code,
