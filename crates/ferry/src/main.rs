@@ -6,10 +6,12 @@
 mod cli;
 mod commands;
 mod config;
+mod crew;
 mod crossing;
 mod data_folder;
 mod exit;
 mod progress;
+mod registering;
 mod rejects_file;
 mod report;
 mod stop;
