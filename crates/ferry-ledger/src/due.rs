@@ -1,5 +1,6 @@
 //! Which sessions to call next: soonest to expire first.
 
+use ferry_core::Timestamp;
 use ferry_core::id::{RunId, SessionId};
 use sqlx::Row;
 
@@ -12,6 +13,17 @@ pub struct DueCursor {
     queued: (i64, i64),
     /// Behind this `(due_at, id)`, for sessions that wait.
     waiting: (i64, i64),
+}
+
+/// A session that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The session.
+    pub session: SessionId,
+    /// It was tried before, and waited. Else it is queued, or was left behind.
+    pub waiting: bool,
+    /// When its waiting was over; else when its token expires.
+    pub urgent_at: Timestamp,
 }
 
 impl Default for DueCursor {
@@ -31,7 +43,7 @@ impl Ledger {
         run: RunId,
         cursor: &mut DueCursor,
         limit: u32,
-    ) -> Result<Vec<SessionId>, LedgerError> {
+    ) -> Result<Vec<Due>, LedgerError> {
         let now = self.now().as_millis();
         // What waits was begun before what is queued: it goes first.
         let waiting = sqlx::query(
@@ -63,11 +75,14 @@ impl Ledger {
         let place = |row: &sqlx::sqlite::SqliteRow| (row.get(0), row.get(1));
         cursor.waiting = waiting.last().map_or(cursor.waiting, place);
         cursor.queued = queued.last().map_or(cursor.queued, place);
-        Ok(waiting
-            .iter()
-            .chain(&queued)
-            .map(|row| SessionId(row.get(1)))
-            .collect())
+        let due = |rows: Vec<sqlx::sqlite::SqliteRow>, waiting| {
+            rows.into_iter().map(move |row| Due {
+                session: SessionId(row.get(1)),
+                waiting,
+                urgent_at: Timestamp::from_millis(row.get(0)),
+            })
+        };
+        Ok(due(waiting, true).chain(due(queued, false)).collect())
     }
 
     /// Skips the run's sessions whose token has expired before their turn, except those under a
@@ -75,11 +90,7 @@ impl Ledger {
     ///
     /// They are the head of the order, so this reads no further than it must; `since` is when it
     /// was called last, for what expired before that is done.
-    pub async fn expire(
-        &self,
-        run: RunId,
-        since: ferry_core::Timestamp,
-    ) -> Result<u64, LedgerError> {
+    pub async fn expire(&self, run: RunId, since: Timestamp) -> Result<u64, LedgerError> {
         const EXPIRED: &str = "run_id = ?1 AND token_expires_at > ?2 AND token_expires_at <= ?3
              AND state IN ('queued', 'waiting')";
         let now = self.now().as_millis();

@@ -102,6 +102,16 @@ impl Ledger {
         rows.iter().map(read).collect()
     }
 
+    /// The runs whose sessions may be called, the oldest first.
+    pub async fn active_runs(&self) -> Result<Vec<RunId>, LedgerError> {
+        let runs: Vec<i64> = sqlx::query_scalar(
+            "/* active_runs */ SELECT id FROM runs WHERE state = 'active' ORDER BY id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(runs.into_iter().map(RunId).collect())
+    }
+
     /// The export is read to its end: the run's sessions may be called.
     pub async fn end_registering(&self, run: RunId) -> Result<(), LedgerError> {
         let began = Instant::now();
@@ -165,19 +175,27 @@ impl Ledger {
     /// Moves a run on that has nothing left to call: to `auditing`, and to `finished` once it has
     /// no unresolved attempt. Returns where it stands now.
     pub async fn settle(&self, run: RunId) -> Result<RunState, LedgerError> {
-        if self.has_open_sessions(run).await? {
-            return Ok(RunState::Active);
+        let state = self.state(run).await?;
+        let settling = match state {
+            RunState::Active => !self.has_open_sessions(run).await?,
+            RunState::Auditing => true,
+            _ => false,
+        };
+        if !settling {
+            return Ok(state);
         }
         let mut transaction = self.write().await?;
-        sqlx::query(
-            "/* settle: audit */ UPDATE runs SET state = 'auditing'
-             WHERE id = ?1 AND state = 'active' AND NOT EXISTS (
-                 SELECT 1 FROM sessions
-                 WHERE +run_id = ?1 AND state IN ('queued', 'running', 'waiting'))",
-        )
-        .bind(run.0)
-        .execute(&mut *transaction)
-        .await?;
+        if state == RunState::Active {
+            sqlx::query(
+                "/* settle: audit */ UPDATE runs SET state = 'auditing'
+                 WHERE id = ?1 AND state = 'active' AND NOT EXISTS (
+                     SELECT 1 FROM sessions
+                     WHERE +run_id = ?1 AND state IN ('queued', 'running', 'waiting'))",
+            )
+            .bind(run.0)
+            .execute(&mut *transaction)
+            .await?;
+        }
         sqlx::query(
             "/* settle: finish */ UPDATE runs SET state = 'finished', finished_at = ?2
              WHERE id = ?1 AND state = 'auditing' AND NOT EXISTS (
@@ -187,11 +205,15 @@ impl Ledger {
         .bind(self.now().as_millis())
         .execute(&mut *transaction)
         .await?;
-        let state: String = sqlx::query_scalar("/* settle */ SELECT state FROM runs WHERE id = ?1")
-            .bind(run.0)
-            .fetch_one(&mut *transaction)
-            .await?;
         transaction.commit().await?;
+        self.state(run).await
+    }
+
+    async fn state(&self, run: RunId) -> Result<RunState, LedgerError> {
+        let state: String = sqlx::query_scalar("/* state */ SELECT state FROM runs WHERE id = ?1")
+            .bind(run.0)
+            .fetch_one(&self.readers)
+            .await?;
         RunState::from_str(&state).map_err(|_| inconsistent("state", run.0))
     }
 
@@ -212,9 +234,15 @@ impl Ledger {
         Ok(waits || open.fetch_one(&self.readers).await?)
     }
 
-    /// Ends every lease at once. For who holds the data folder's lock: nobody else is at work, so
-    /// what is leased was left behind by a process that is gone.
+    /// Ends every lease at once, on sessions and on roles. For who holds the data folder's lock:
+    /// nobody else is at work, so what is leased was left behind by a process that is gone.
     pub async fn void_leases(&self) -> Result<u64, LedgerError> {
+        for forget in [
+            "/* void_leases: roles */ DELETE FROM leases",
+            "/* void_leases: workers */ DELETE FROM workers",
+        ] {
+            sqlx::query(forget).execute(&self.writer).await?;
+        }
         let done = sqlx::query(
             "/* void_leases */ UPDATE sessions SET lease_until = 0 WHERE state = 'running'",
         )

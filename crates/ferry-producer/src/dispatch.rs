@@ -1,43 +1,56 @@
 //! From due rows to the queue.
 //!
 //! One loop serves the first enqueue, retries, takeover of dead workers' rows and recovery. It
-//! writes nothing: a cursor walks over what is due, soonest to expire first, and begins again at
-//! the head when it is at its end and the queue is empty, or when messages may have been lost with
-//! a queue or a connection. A queue that fails loses nothing: the rows are as they were.
+//! writes nothing per session: a cursor walks over what is due in each active run, soonest to
+//! expire first, and begins again at the head when it is at its end and the queue is empty, when
+//! messages may have been lost with a queue or a connection, and when a worker is gone without a
+//! word. A queue that fails loses nothing: the rows are as they were.
+
+mod walk;
 
 use std::time::{Duration, Instant};
 
-use ferry_core::Timestamp;
 use ferry_core::id::RunId;
-use ferry_core::reason::PauseCause;
 use ferry_core::state::RunState;
-use ferry_ledger::due::DueCursor;
 use ferry_ledger::{Ledger, LedgerError};
 use ferry_queue::{Message, Queue, QueueError};
 use tokio_util::sync::CancellationToken;
 
-/// Why dispatching a run ended.
+use self::walk::Walk;
+
+/// Which runs are dispatched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Every session of the run is final.
-    Settled,
-    /// The run is paused.
-    Paused(PauseCause),
-    /// Told to stop.
-    Stopped,
+pub enum Scope {
+    /// All that are active.
+    All,
+    /// This one, while it is active.
+    Run(RunId),
 }
 
+/// How dispatching is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Which runs.
+    pub scope: Scope,
+    /// The most messages ahead of the workers.
+    pub window: usize,
+    /// How long a worker's lease holds a session. So long after the last sign of a worker, what it
+    /// held is due again.
+    pub lease: Duration,
+}
+
+/// How often runs, workers and expired tokens are looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// How long nothing is read from the ledger when nothing was due.
 const IDLE_PAUSE: Duration = Duration::from_millis(200);
 /// How long the dispatcher waits when the queue is still half full.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
-/// Reading a large run from its head takes its time; then pause so many times as long, so that
-/// looking takes a fifth of one core at the most.
-const PAUSE_PER_LOOK: u32 = 4;
 
-/// Between two attempts on a queue that fails.
-const QUEUE_PAUSE: Duration = Duration::from_secs(1);
-/// How long a broker may be away before the dispatcher gives up: longer than a restart.
+/// Between two attempts on a ledger or a queue that fails.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the ledger may be away before the dispatcher gives up.
+const LEDGER_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a broker may be away: longer than a restart.
 const BROKER_PATIENCE: Duration = Duration::from_mins(5);
 /// How long a queue may be missing. A worker declares it again within seconds; if there is none,
 /// nobody does.
@@ -54,147 +67,170 @@ pub enum DispatchError {
     Queue(#[from] QueueError),
 }
 
-/// Publishes the run's due sessions, at most `window` of them ahead of the workers, until every
-/// session is final, the run is paused or `stop` is cancelled.
-pub async fn dispatch(
-    run: RunId,
-    ledger: &Ledger,
-    queue: &Queue,
-    window: usize,
-    stop: &CancellationToken,
-) -> Result<Ended, DispatchError> {
-    let mut walk = Walk::new(run, ledger, queue, window);
-    let mut failing_since = None;
-    while !stop.is_cancelled() {
-        let next = match walk.step(stop).await {
-            Ok(next) => {
-                failing_since = None;
-                next
-            }
-            Err(DispatchError::Queue(error)) => {
-                let failing_for = failing_since.get_or_insert_with(Instant::now).elapsed();
-                if !error.is_passing() || failing_for >= patience(&error) {
-                    return Err(error.into());
-                }
-                tracing::warn!(%error, "sessions not published; they stay due");
-                walk.begin_again();
-                Next::After(QUEUE_PAUSE)
-            }
-            Err(error) => return Err(error),
-        };
-        match next {
-            Next::AtOnce => {}
-            Next::After(duration) => pause(duration, stop).await,
-            Next::End(ended) => return Ok(ended),
+impl DispatchError {
+    /// How long it may last; `None` if it will not pass.
+    fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Ledger(error) => error.is_passing().then_some(LEDGER_PATIENCE),
+            Self::Queue(error) if error.is_missing() => Some(MISSING_PATIENCE),
+            Self::Queue(error) => error.is_passing().then_some(BROKER_PATIENCE),
         }
     }
-    Ok(Ended::Stopped)
 }
 
-/// What follows a step.
-enum Next {
-    AtOnce,
-    After(Duration),
-    End(Ended),
+/// Publishes due sessions until `stop` is cancelled, and settles runs that have none left.
+pub async fn dispatch(
+    settings: Settings,
+    ledger: &Ledger,
+    queue: &Queue,
+    stop: &CancellationToken,
+) -> Result<(), DispatchError> {
+    let mut dispatcher = Dispatcher {
+        settings,
+        ledger,
+        queue,
+        stop,
+        walks: Vec::new(),
+        look_at: Instant::now(),
+        generation: queue.generation(),
+    };
+    let mut failing_since = None;
+    while !stop.is_cancelled() {
+        let wait = match dispatcher.step().await {
+            Ok(wait) => {
+                failing_since = None;
+                wait
+            }
+            Err(error) => {
+                let failing_for = failing_since.get_or_insert_with(Instant::now).elapsed();
+                if error.patience().is_none_or(|most| failing_for >= most) {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "sessions not published; they stay due");
+                dispatcher.begin_again();
+                FAILURE_PAUSE
+            }
+        };
+        unless_stopped(tokio::time::sleep(wait), stop).await;
+    }
+    Ok(())
 }
 
-/// A way through the run's due sessions.
-struct Walk<'a> {
-    run: RunId,
+struct Dispatcher<'a> {
+    settings: Settings,
     ledger: &'a Ledger,
     queue: &'a Queue,
-    window: usize,
-    cursor: DueCursor,
-    expired_until: Timestamp,
+    stop: &'a CancellationToken,
+    /// One for each active run.
+    walks: Vec<Walk>,
+    /// When runs and workers are looked at next.
+    look_at: Instant,
     generation: u64,
 }
 
-impl<'a> Walk<'a> {
-    fn new(run: RunId, ledger: &'a Ledger, queue: &'a Queue, window: usize) -> Self {
-        Self {
-            run,
-            ledger,
-            queue,
-            window,
-            cursor: DueCursor::default(),
-            expired_until: Timestamp::from_millis(i64::MIN),
-            generation: queue.generation(),
+impl Dispatcher<'_> {
+    /// Does what is to be done now; how long to wait before the next step.
+    async fn step(&mut self) -> Result<Duration, DispatchError> {
+        if self.look_at <= Instant::now() {
+            self.look_at_runs().await?;
+            self.look_at_workers().await?;
+            self.look_at = Instant::now() + LOOK_PAUSE;
         }
-    }
-
-    fn begin_again(&mut self) {
-        self.cursor = DueCursor::default();
-        self.generation = self.queue.generation();
-    }
-
-    async fn step(&mut self, stop: &CancellationToken) -> Result<Next, DispatchError> {
-        let began = Instant::now();
-        if let Some(cause) = self.ledger.pause_cause(self.run).await? {
-            return Ok(Next::End(Ended::Paused(cause)));
-        }
-        self.expire().await?;
         // While the broker is blocked these wait, so they must hear of the end.
-        let Some(depth) = unless_stopped(self.queue.depth(), stop).await else {
-            return Ok(Next::AtOnce);
+        let Some(depth) = unless_stopped(self.queue.depth(), self.stop).await else {
+            return Ok(Duration::ZERO);
         };
         let depth = depth?;
         if self.generation != self.queue.generation() {
             tracing::info!("the queue may have lost messages; all that is due is published again");
             self.begin_again();
         }
-        let room = self.window.saturating_sub(depth);
-        if room < self.window.div_ceil(2) {
-            return Ok(Next::After(FULL_PAUSE));
+        let window = self.settings.window;
+        let room = window.saturating_sub(depth);
+        if room < window.div_ceil(2) {
+            return Ok(FULL_PAUSE);
         }
-        let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        let due = self.ledger.due(self.run, &mut self.cursor, limit).await?;
-        if due.is_empty() {
-            return self.at_the_end(depth, began).await;
+        for walk in &mut self.walks {
+            walk.read(self.ledger, room).await?;
         }
-        let run = self.run;
-        let messages: Vec<_> = due
-            .into_iter()
-            .map(|session| Message { run, session })
-            .collect();
-        if let Some(published) = unless_stopped(self.queue.publish(&messages), stop).await {
-            published?;
+        let messages = walk::most_urgent(&mut self.walks, room);
+        if messages.is_empty() {
+            return self.at_the_end(depth).await;
         }
-        Ok(Next::AtOnce)
+        self.publish(&messages).await?;
+        Ok(Duration::ZERO)
     }
 
-    async fn at_the_end(&mut self, depth: usize, began: Instant) -> Result<Next, DispatchError> {
-        if depth > 0 {
-            return Ok(Next::After(FULL_PAUSE));
-        }
-        if self.ledger.settle(self.run).await? != RunState::Active {
-            return Ok(Next::End(Ended::Settled));
-        }
-        self.begin_again();
-        let pause = IDLE_PAUSE.max(began.elapsed() * PAUSE_PER_LOOK);
-        Ok(Next::After(pause))
+    async fn publish(&self, messages: &[Message]) -> Result<(), QueueError> {
+        let publishing = self.queue.publish(messages);
+        unless_stopped(publishing, self.stop)
+            .await
+            .unwrap_or(Ok(()))
     }
 
-    async fn expire(&mut self) -> Result<(), LedgerError> {
-        let now = self.ledger.now();
-        let expired = self.ledger.expire(self.run, self.expired_until).await?;
-        if expired > 0 {
-            tracing::info!(run.id = %self.run, sessions = expired, "tokens expired before their turn");
+    /// Nothing is due: whatever is left is waiting, in the hands of workers, or nothing.
+    async fn at_the_end(&mut self, depth: usize) -> Result<Duration, DispatchError> {
+        for walk in &mut self.walks {
+            if walk.may_look(depth) {
+                let began = Instant::now();
+                let state = self.ledger.settle(walk.run).await?;
+                walk.looked(began, state == RunState::Active);
+                if state != RunState::Active {
+                    // The next look removes its walk, and tells the others.
+                    self.look_at = Instant::now();
+                }
+            }
         }
-        self.expired_until = now;
+        Ok(if depth > 0 { FULL_PAUSE } else { IDLE_PAUSE })
+    }
+
+    /// From the head, in all runs.
+    fn begin_again(&mut self) {
+        self.generation = self.queue.generation();
+        for walk in &mut self.walks {
+            walk.begin_again();
+        }
+    }
+
+    /// A run that was begun, resumed, paused or ended since the last look gets or loses its walk.
+    async fn look_at_runs(&mut self) -> Result<(), LedgerError> {
+        let active: Vec<RunId> = match self.settings.scope {
+            Scope::All => self.ledger.active_runs().await?,
+            Scope::Run(run) => {
+                let active = self.ledger.active_runs().await?;
+                active.into_iter().filter(|active| *active == run).collect()
+            }
+        };
+        self.walks.retain(|walk| active.contains(&walk.run));
+        for run in active {
+            if !self.walks.iter().any(|walk| walk.run == run) {
+                self.walks.push(Walk::new(run));
+            }
+        }
+        for walk in &mut self.walks {
+            walk.expire(self.ledger).await?;
+        }
         Ok(())
     }
-}
 
-fn patience(error: &QueueError) -> Duration {
-    if error.is_missing() {
-        MISSING_PATIENCE
-    } else {
-        BROKER_PATIENCE
+    /// What a worker held that is gone without a word lies behind the cursors.
+    async fn look_at_workers(&mut self) -> Result<(), LedgerError> {
+        let over = self.ledger.now();
+        let mut gone = Vec::new();
+        for worker in self.ledger.workers().await? {
+            // Its last lease may have been taken just before its last sign.
+            if worker.alive_until.plus(self.settings.lease) < over {
+                tracing::warn!(worker.id = %worker.worker, worker.name = worker.name,
+                    "worker not heard of; what it held is due again");
+                gone.push(worker.worker);
+            }
+        }
+        if !gone.is_empty() {
+            self.begin_again();
+            self.ledger.forget_workers(&gone).await?;
+        }
+        Ok(())
     }
-}
-
-async fn pause(duration: Duration, stop: &CancellationToken) {
-    unless_stopped(tokio::time::sleep(duration), stop).await;
 }
 
 async fn unless_stopped<T>(future: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {

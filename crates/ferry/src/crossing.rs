@@ -1,28 +1,20 @@
-//! Puts the parts together and carries one run to its end.
+//! Puts the parts of a crossing together.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
 use ferry_core::outcome::Unanswered;
-use ferry_core::reason::PauseCause;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
-use ferry_core::state::RunState;
 use ferry_ledger::Ledger;
-use ferry_ledger::runs::Run;
-use ferry_producer::dispatch::{self, dispatch};
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
 use ferry_worker::pace::Pace;
 use ferry_worker::tally::Tally;
-use ferry_worker::{Settings, Tools, Worker, sweeper};
-use rand::rngs::StdRng;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use ferry_worker::{Settings, Tools};
 
 use crate::config::{Api, Config, Environment, Rate};
 use crate::exit::{Coded, Exit};
@@ -31,29 +23,14 @@ use crate::exit::{Coded, Exit};
 #[derive(Debug)]
 pub(crate) struct Crossing {
     pub(crate) tools: Tools,
-    queue: Queue,
-    window: usize,
-}
-
-/// How a crossing ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// Every session is final and no attempt is unresolved.
-    Finished,
-    /// Every session is final; attempts are still to be looked up.
-    Auditing,
-    /// The run is paused.
-    Paused(PauseCause),
-    /// Told to stop.
-    Stopped,
+    pub(crate) queue: Queue,
+    pub(crate) window: usize,
 }
 
 /// The dispatcher stays so far ahead of the workers.
 const WINDOW_SECONDS: u32 = 10;
 /// With no rate to reckon with.
 const UNLIMITED_WINDOW: usize = 4096;
-/// Between two looks whether the audit is through.
-const AUDIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// The endpoint that the settings name, if they agree with each other.
 pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endpoint> {
@@ -134,83 +111,6 @@ impl Crossing {
                 tracing::warn!(%failure, "credentials could not be checked beforehand");
                 Ok(())
             }
-        }
-    }
-
-    /// Carries the run's sessions until each is final and no attempt is unresolved; at the end
-    /// the audit may take so long.
-    pub(crate) async fn cross(
-        &self,
-        run: &Run,
-        audit_timeout: Duration,
-        stop: &CancellationToken,
-        rng: StdRng,
-    ) -> Result<Ended> {
-        let swept = stop.child_token();
-        let sweeping = sweeper::sweep(&self.tools, &swept);
-        let carrying = async {
-            let ended = match self.carry(run, stop, rng).await {
-                Ok(dispatch::Ended::Settled) => self.audit(run, audit_timeout, stop).await,
-                Ok(dispatch::Ended::Paused(cause)) => Ok(Ended::Paused(cause)),
-                Ok(dispatch::Ended::Stopped) => Ok(Ended::Stopped),
-                Err(error) => Err(error),
-            };
-            swept.cancel();
-            ended
-        };
-        tokio::join!(sweeping, carrying).1
-    }
-
-    async fn carry(
-        &self,
-        run: &Run,
-        stop: &CancellationToken,
-        rng: StdRng,
-    ) -> Result<dispatch::Ended> {
-        let working = stop.child_token();
-        let worker = Worker {
-            tools: self.tools.clone(),
-            // Twice the calls in flight, so that a claim finds its batch at hand.
-            consumer: self
-                .queue
-                .consume(self.tools.settings.concurrency * 2)
-                .await?,
-            queue: self.queue.clone(),
-        };
-        let worker = tokio::spawn({
-            let working = working.clone();
-            async move {
-                // Whichever of the two ends first, the other has nothing left to do.
-                let _ends_dispatch = working.clone().drop_guard();
-                worker.run(working, rng).await
-            }
-        });
-        let dispatched = dispatch(
-            run.id,
-            &self.tools.ledger,
-            &self.queue,
-            self.window,
-            &working,
-        )
-        .await;
-        working.cancel();
-        worker.await.context("the worker panicked")??;
-        Ok(dispatched?)
-    }
-
-    async fn audit(&self, run: &Run, timeout: Duration, stop: &CancellationToken) -> Result<Ended> {
-        let began = Instant::now();
-        loop {
-            if self.tools.ledger.settle(run.id).await? == RunState::Finished {
-                return Ok(Ended::Finished);
-            }
-            if stop.is_cancelled() {
-                return Ok(Ended::Stopped);
-            }
-            if began.elapsed() >= timeout {
-                return Ok(Ended::Auditing);
-            }
-            tokio::time::sleep(AUDIT_PAUSE).await;
         }
     }
 

@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod config;
+mod crew;
 mod crossing;
 mod data_folder;
 mod exit;
@@ -21,6 +22,7 @@ mod key_ring;
 )]
 mod place;
 mod progress;
+mod registering;
 mod rejects_file;
 mod report;
 mod stop;

@@ -136,6 +136,8 @@ impl Bench {
 
     /// What is due from the head of the run.
     pub(crate) async fn due_from_head(&self, run: RunId) -> Result<Vec<SessionId>, LedgerError> {
-        self.ledger.due(run, &mut DueCursor::default(), 100).await
+        let mut head = DueCursor::default();
+        let due = self.ledger.due(run, &mut head, 100).await?;
+        Ok(due.iter().map(|due| due.session).collect())
     }
 }

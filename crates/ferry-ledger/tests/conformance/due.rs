@@ -5,7 +5,7 @@ use std::time::Duration;
 use ferry_core::id::RunId;
 use ferry_core::reason::DeadReason;
 use ferry_ledger::LedgerError;
-use ferry_ledger::due::DueCursor;
+use ferry_ledger::due::{Due, DueCursor};
 
 use crate::bench::{Bench, LEASE};
 use crate::clock::NOON;
@@ -68,7 +68,7 @@ async fn a_cursor_moves_on_and_a_fresh_one_begins_at_the_head(
     for expected in [2, 2, 1, 0] {
         let due = bench.ledger.due(run, &mut cursor, 2).await?;
         assert_eq!(due.len(), expected);
-        seen.extend(due);
+        seen.extend(due.iter().map(|due| due.session));
     }
     assert_eq!(bench.due_from_head(run).await?, seen);
     seen.sort_unstable();
@@ -102,10 +102,22 @@ async fn what_waits_goes_before_what_is_queued(bench: &mut Bench) -> Result<(), 
     }
     bench.clock.advance(Duration::from_secs(2));
     assert_eq!(names_due(bench, run).await?, ["carol", "alice", "dave"]);
+    let due = bench
+        .ledger
+        .due(run, &mut DueCursor::default(), 100)
+        .await?;
+    assert_eq!(
+        due.iter().map(|due| due.waiting).collect::<Vec<_>>(),
+        [true, true, false]
+    );
+    assert_eq!(due[0].urgent_at, NOON.plus(Duration::from_secs(1)));
+    let tokens_end = dave_in_a_hurry().session.facts.token_expires_at;
+    assert_eq!(due[2].urgent_at, tokens_end);
     let mut cursor = DueCursor::default();
     assert_eq!(bench.ledger.due(run, &mut cursor, 2).await?.len(), 2);
     let dave = bench.session(&dave_in_a_hurry()).await;
-    assert_eq!(bench.ledger.due(run, &mut cursor, 2).await?, [dave]);
+    let [due] = <[Due; 1]>::try_from(bench.ledger.due(run, &mut cursor, 2).await?).expect("one");
+    assert_eq!((due.session, due.waiting), (dave, false));
     Ok(())
 }
 

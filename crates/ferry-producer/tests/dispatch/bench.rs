@@ -1,6 +1,7 @@
 //! A ledger with sessions that are due, and a broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use ferry_core::id::RunId;
@@ -8,7 +9,7 @@ use ferry_core::session::{ExportRow, LegacySession, SessionClock, SessionFacts};
 use ferry_ledger::runs::RunSource;
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, SystemClock};
-use ferry_producer::dispatch::{DispatchError, Ended, dispatch};
+use ferry_producer::dispatch::{DispatchError, Scope, Settings as Dispatching, dispatch};
 use ferry_queue::{AmqpUrl, Queue, Settings};
 use ferry_testbed::{SharedBroker, shared_broker};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
@@ -60,8 +61,13 @@ impl Bench {
         }
     }
 
-    pub(crate) async fn dispatch(&self) -> Result<Ended, DispatchError> {
-        dispatch(self.run, &self.ledger, &self.queue, 1_000, &self.stop).await
+    pub(crate) async fn dispatch(&self) -> Result<(), DispatchError> {
+        let settings = Dispatching {
+            scope: Scope::Run(self.run),
+            window: 1_000,
+            lease: Duration::from_secs(30),
+        };
+        dispatch(settings, &self.ledger, &self.queue, &self.stop).await
     }
 
     pub(crate) async fn delete_work_queue(&self) {
