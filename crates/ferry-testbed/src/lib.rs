@@ -17,6 +17,8 @@ mod error;
 mod port;
 pub mod postgres;
 mod process;
+#[cfg(feature = "containers")]
+pub mod proxy;
 pub mod rabbitmq;
 mod random;
 #[cfg(feature = "containers")]

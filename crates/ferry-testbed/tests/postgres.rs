@@ -58,7 +58,10 @@ async fn a_killed_one_starts_again_with_what_was_committed() {
     let before = postgres.id();
 
     postgres.kill().expect("it is killed");
-    scalar_fails(&mut connection).await;
+    sqlx::query("SELECT 1")
+        .execute(&mut connection)
+        .await
+        .expect_err("its process is gone");
     PgConnection::connect(&postgres.url())
         .await
         .expect_err("nobody is there");
@@ -72,20 +75,13 @@ async fn a_killed_one_starts_again_with_what_was_committed() {
     );
 }
 
-async fn scalar_fails(connection: &mut PgConnection) {
-    sqlx::query("SELECT 1")
-        .execute(connection)
-        .await
-        .expect_err("its process is gone");
-}
-
 #[tokio::test]
 async fn a_frozen_one_answers_nobody_until_it_is_thawed() {
     let postgres = private();
     let mut connection = connect(&postgres.url()).await;
     postgres.freeze().expect("it is frozen");
     let mut answer = Box::pin(scalar(&mut connection, "SELECT 'alice'"));
-    // Long enough to answer a hundred times over; an answer is what may not come.
+    // An answer would take a hundredth.
     tokio::time::timeout(Duration::from_millis(300), &mut answer)
         .await
         .expect_err("its connections are frozen, too");
