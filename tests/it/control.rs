@@ -93,7 +93,7 @@ async fn a_pause_stops_the_run_and_it_goes_on_after_the_resume() {
     crossing.assert_all_crossed(&outcome).await;
     assert_eq!(
         crossing.audit().await.minted,
-        400,
+        1000,
         "nothing was called twice"
     );
 }
