@@ -128,6 +128,16 @@ async fn a_value_of_the_wrong_kind_is_refused_with_what_is_wanted_and_not_shown(
             format!("key_from_token = {CANARY:?}"),
             ["export.key_from_token", "true or false"],
         ),
+        (
+            "health",
+            format!("listen = {CANARY:?}"),
+            ["health.listen", "0.0.0.0:9090"],
+        ),
+        (
+            "health",
+            "listen = 9090".into(),
+            ["health.listen", "an address and a port"],
+        ),
     ] {
         let refused = crossing
             .configured(&format!("[{section}]\n{setting}\n"))
@@ -155,6 +165,11 @@ async fn a_value_out_of_range_is_refused_with_the_range() {
             "retry",
             "max_unknown_outcomes = 0",
             "retry.max_unknown_outcomes is 0: give 1 to 1000",
+        ),
+        (
+            "ledger",
+            "connections = 1",
+            "ledger.connections is 1: give 2 to 64",
         ),
         (
             "sessions",
@@ -205,6 +220,15 @@ async fn a_secret_in_the_settings_file_is_refused_without_being_shown() {
         .configured(&format!("[data]\nkeys = \"seal k1 {CANARY}\"\n"))
         .await;
     refused.assert_says(2, &sayings);
+    for (section, scheme) in [("ledger", "postgres"), ("queue", "amqp")] {
+        let refused = crossing
+            .configured(&format!(
+                "[{section}]\nurl = \"{scheme}://ferry:{CANARY}@host\"\n"
+            ))
+            .await;
+        refused.assert_says(2, &sayings);
+        refused.assert_says(2, &[&format!("{section}.url")]);
+    }
     // Nor by the parser, which would show the line.
     for broken in [
         format!("secret = \"{CANARY}\n"),
@@ -268,7 +292,13 @@ async fn config_show_tells_each_origin_and_hides_secrets() {
     command
         .env_remove("FERRY_STYTCH__SECRET")
         .env("FERRY_RETRY__MAX_ATTEMPTS", "3")
-        .env("FERRY_DATA__KEYS", CANARY);
+        .env("FERRY_DATA__KEYS", CANARY)
+        .env(
+            "FERRY_LEDGER__URL",
+            format!("postgres://{CANARY}:{CANARY}@db:6432/ferry?password={CANARY}"),
+        )
+        .env("FERRY_QUEUE__URL", format!("amqps://{CANARY}@rabbit"))
+        .env("FERRY_HEALTH__LISTEN", "127.0.0.1:9090");
     let shown = crossing.outcome(command).await;
     shown.assert_says(0, &[]);
     let lines: Vec<_> = shown
@@ -279,6 +309,9 @@ async fn config_show_tells_each_origin_and_hides_secrets() {
     for line in [
         "data.folder = \"elsewhere\" # command line",
         "data.keys = \"(hidden)\" # environment",
+        "health.listen = \"127.0.0.1:9090\" # environment",
+        "ledger.url = \"postgres://(hidden)@db:6432/ferry\" # environment",
+        "queue.url = \"amqps://(hidden)@rabbit\" # environment",
         "retry.cap = \"5m\" # default",
         "retry.max_attempts = 3 # environment",
         "stytch.secret = \"(hidden)\" # .env.test",
@@ -291,6 +324,40 @@ async fn config_show_tells_each_origin_and_hides_secrets() {
         );
     }
     assert!(!shown.standard_output.contains("canary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_fleet_is_refused_with_the_reason_and_the_remedy() {
+    let crossing = crossing(189).await;
+    let ledger = (
+        "FERRY_LEDGER__URL",
+        format!("postgres://ferry:{CANARY}@db/ferry"),
+    );
+    let queue = ("FERRY_QUEUE__URL", format!("amqp://ferry:{CANARY}@rabbit"));
+    let status = async |settings: &[&(&str, String)], sayings: &[&str]| {
+        let mut command = crossing.command(&["status"]);
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        let refused = crossing.outcome(command).await;
+        refused.assert_says(2, sayings);
+        assert!(!refused.standard_error.contains("canary"));
+    };
+    status(
+        &[&queue],
+        &["this machine's disk", "Set FERRY_LEDGER__URL too"],
+    )
+    .await;
+    status(
+        &[&ledger],
+        &["no way to wake the workers", "Set FERRY_QUEUE__URL too"],
+    )
+    .await;
+    status(
+        &[&ledger, &queue],
+        &["no key ring", "`ferry keys generate`"],
+    )
+    .await;
+    let wrong = ("FERRY_QUEUE__URL", format!("https://ferry:{CANARY}@rabbit"));
+    status(&[&ledger, &wrong], &["queue.url", "write amqp://"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

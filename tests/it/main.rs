@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `crossing` | an export crosses, once, whatever Stytch does |
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
+//! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
 //! | `bad_row` | rows that are no sessions are counted, and told by line, column and reason |
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
+//! | `keys` | a fresh key ring, and the files that give one |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -19,8 +21,10 @@ mod bad_folder;
 mod bad_row;
 mod bad_stytch;
 mod configuration;
+mod control;
 mod crash;
 mod crossing;
+mod keys;
 mod secrecy;
 mod shown;
 mod support;

@@ -13,6 +13,7 @@ async fn help_fits_into_80_columns_and_shows_examples() {
         ("help", &["--help"][..]),
         ("help_run", &["run", "--help"]),
         ("help_status", &["status", "--help"]),
+        ("help_cancel", &["cancel", "--help"]),
     ] {
         let mut command = crossing.command(arguments);
         command.env("COLUMNS", "80");

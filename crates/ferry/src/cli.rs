@@ -193,7 +193,7 @@ pub(crate) enum KeysCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ferry keys generate --out keys       then set data.keys_file
-  kubectl create secret generic ferry-keys --from-file=keys=<(ferry keys generate)")]
+  ferry keys generate | kubectl create secret generic ferry-keys --from-file=keys=/dev/stdin")]
 pub(crate) struct KeysGenerateArgs {
     /// Write it to this new file (mode 0600) instead.
     #[arg(long, value_name = "FILE")]

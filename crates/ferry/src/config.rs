@@ -197,7 +197,8 @@ pub(crate) struct Ledger {
     /// `.env.live`; refused in `ferry.toml`.
     #[serde(skip_serializing_if = "ServiceUrl::is_unset")]
     pub(crate) url: ServiceUrl,
-    /// A PEM file of CA certificates to trust for the database, besides the system's.
+    /// A PEM file of CA certificates to trust for the database, besides the system's. For a URL with
+    /// `?sslmode=verify-full` (or `verify-ca`) only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_certificate: Option<PathBuf>,
     /// Connections to the database that each process opens at the most, 2 to 64. All processes

@@ -85,9 +85,17 @@ fn ledger_server(settings: &crate::config::Ledger) -> Result<LedgerServer> {
             "ledger.url is no postgres:// URL: write postgres://user:password@host:5432/database"
         );
     }
+    let ca_certificates = pem("ledger.ca_certificate", settings.ca_certificate.as_deref())?;
+    let url = settings.url.secret();
+    // Any other mode takes whatever certificate the server shows.
+    if ca_certificates.is_some() && !url.expose_secret().contains("sslmode=verify-") {
+        bail!(
+            "ledger.ca_certificate is set, and ledger.url does not ask for it: end it with ?sslmode=verify-full"
+        );
+    }
     Ok(LedgerServer {
-        url: settings.url.secret().clone(),
-        ca_certificates: pem("ledger.ca_certificate", settings.ca_certificate.as_deref())?,
+        url: url.clone(),
+        ca_certificates,
         connections: settings.connections,
     })
 }
@@ -242,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_read_for_a_broker_with_tls_only() {
+    fn a_certificate_is_read_where_it_counts_only() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let mut config = config(LEDGER, "amqps://ferry:hunter2@rabbit.example");
         config.queue.ca_certificate = Some(file.path().to_owned());
@@ -252,6 +260,10 @@ mod tests {
         config.queue.url = ServiceUrl::from(QUEUE.to_owned());
         assert!(refused(&config).contains("write amqps://"));
         config.queue.ca_certificate = None;
+        config.ledger.ca_certificate = Some(file.path().to_owned());
+        assert!(refused(&config).contains("?sslmode=verify-full"));
+        config.ledger.url = ServiceUrl::from(format!("{LEDGER}?sslmode=verify-full"));
+        place(&config).expect("a place");
         config.ledger.ca_certificate = Some(PathBuf::from("nowhere.pem"));
         assert!(refused(&config).contains("ledger.ca_certificate nowhere.pem"));
     }
