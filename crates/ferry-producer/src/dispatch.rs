@@ -154,7 +154,10 @@ impl<'a> Walk<'a> {
         let run = self.run;
         let messages: Vec<_> = due
             .into_iter()
-            .map(|session| Message { run, session })
+            .map(|due| Message {
+                run,
+                session: due.session,
+            })
             .collect();
         if let Some(published) = unless_stopped(self.queue.publish(&messages), stop).await {
             published?;
