@@ -1,5 +1,6 @@
 //! Lease sessions to a worker.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ferry_core::Timestamp;
@@ -7,11 +8,9 @@ use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::session::{SessionClock, SessionFacts};
 use rand::Rng;
 use secrecy::SecretString;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
-use crate::rows::json_rows;
-use crate::seal::{ACCESS_TOKEN, DoesNotOpen, KeyRing};
+use crate::database::either;
+use crate::seal::{ACCESS_TOKEN, DoesNotOpen, KeyRing, legacy_key};
 use crate::{Ledger, LedgerError};
 
 /// What a worker gets when it claims a session.
@@ -60,6 +59,44 @@ pub struct Lease {
     pub unknown_outcomes: u32,
 }
 
+/// What a claim looks at.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ClaimRow {
+    id: i64,
+    run_id: i64,
+    legacy_key: Vec<u8>,
+    organization: String,
+    subject: Option<String>,
+    email: Option<String>,
+    external_id: Option<String>,
+    token_expires_at: i64,
+    session_expires_at: Option<i64>,
+    idle_timeout: Option<i64>,
+    last_active_at: Option<i64>,
+    absolute_expires_at: Option<i64>,
+    custom_claims: Option<String>,
+    state: String,
+    fence: i64,
+    lease_until: Option<i64>,
+    attempts_spent: i64,
+    unknown_outcomes: i64,
+    run_state: String,
+    due_at: Option<i64>,
+    token: Option<Vec<u8>>,
+    /// Somebody else changes it at this moment. Never so where there is one writer.
+    #[sqlx(default)]
+    in_use: bool,
+}
+
+/// A session that a claim gives to its caller.
+pub(crate) struct Grant {
+    pub(crate) session: i64,
+    pub(crate) attempt: AttemptId,
+    pub(crate) until: Timestamp,
+    /// From the holder of a lease that is over.
+    pub(crate) taken_over: bool,
+}
+
 impl Ledger {
     /// Claims sessions in one commit, in the order given. Sessions must not stand twice.
     ///
@@ -72,153 +109,86 @@ impl Ledger {
         quiet: Duration,
         rng: &mut impl Rng,
     ) -> Result<Vec<Claim>, LedgerError> {
-        let now = self.now();
-        let mut transaction = self.write().await?;
         let ids: Vec<_> = sessions.iter().map(|session| session.0).collect();
-        let rows = sqlx::query(
-            "/* claim: look */ SELECT s.*, r.state AS run_state, w.due_at, x.token
-             FROM json_each(?1) AS j
-             JOIN sessions AS s ON s.id = j.value
-             JOIN runs AS r ON r.id = s.run_id
-             LEFT JOIN waiting AS w ON w.session_id = s.id
-             LEFT JOIN session_secrets AS x ON x.session_id = s.id",
-        )
-        .bind(json_rows(&ids))
-        .fetch_all(&mut *transaction)
-        .await?;
-        let by_id: std::collections::HashMap<i64, &SqliteRow> = rows
-            .iter()
-            .map(|row| (row.get::<i64, _>("id"), row))
-            .collect();
-        let claims: Vec<_> = ids
-            .iter()
-            .map(|id| {
-                by_id.get(id).map_or(Claim::Unknown, |row| {
-                    judge(row, now, || {
-                        self.keys
-                            .lease(row, now.plus(lease), AttemptId::random(rng))
-                    })
-                })
-            })
-            .collect();
-        let granted: Vec<_> = claims.iter().filter_map(Claim::granted).collect();
-        if granted.is_empty() {
-            return Ok(claims);
-        }
-        let taken_over = granted.iter().filter(|lease| {
-            by_id
-                .get(&lease.session.0)
-                .is_some_and(|row| row.get::<&str, _>("state") == "running")
+        let mut change = self.write().await?;
+        let (now, rows) = either!(&mut change, change => change.look(&ids).await?);
+        let mut rows: HashMap<i64, ClaimRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let mut grants = Vec::with_capacity(ids.len());
+        let claims = ids.iter().map(|id| match rows.remove(id) {
+            None => Claim::Unknown,
+            Some(row) => row.judge(now).unwrap_or_else(|| {
+                let grant = row.grant(now.plus(lease), rng);
+                let lease = self.keys.lease(row, &grant);
+                grants.push(grant);
+                Claim::Granted(Box::new(lease))
+            }),
         });
-        for lease in taken_over {
-            self.append_taken_over(&mut transaction, lease.session.0, quiet)
-                .await?;
+        let claims = claims.collect();
+        if !grants.is_empty() {
+            either!(&mut change, change => change.grant(&grants, quiet).await?);
+            fail::fail_point!("claim-before-commit", |_| std::process::abort());
+            change.commit().await?;
         }
-        grant(&mut transaction, &granted).await?;
-        fail::fail_point!("claim-before-commit", |_| std::process::abort());
-        transaction.commit().await?;
         Ok(claims)
     }
 }
 
-impl Claim {
-    fn granted(&self) -> Option<&Lease> {
-        match self {
-            Self::Granted(lease) => Some(lease),
+impl ClaimRow {
+    /// Why it is not granted; `None` if it is.
+    fn judge(&self, now: Timestamp) -> Option<Claim> {
+        let later = |time: Option<i64>| time.is_some_and(|time| time > now.as_millis());
+        match self.state.as_str() {
+            "migrated" | "skipped" | "dead" => Some(Claim::Finished),
+            _ if self.run_state != "active" => Some(Claim::Paused),
+            "running" if later(self.lease_until) => Some(Claim::HeldElsewhere),
+            "waiting" if later(self.due_at) => Some(Claim::NotDue),
+            _ if self.in_use => Some(Claim::HeldElsewhere),
             _ => None,
+        }
+    }
+
+    fn grant(&self, until: Timestamp, rng: &mut impl Rng) -> Grant {
+        Grant {
+            session: self.id,
+            attempt: AttemptId::random(rng),
+            until,
+            taken_over: self.state == "running",
         }
     }
 }
 
-fn judge(row: &SqliteRow, now: Timestamp, grant: impl FnOnce() -> Lease) -> Claim {
-    let not_due = row
-        .get::<Option<i64>, _>("due_at")
-        .is_some_and(|due| due > now.as_millis());
-    let held = row
-        .get::<Option<i64>, _>("lease_until")
-        .is_some_and(|end| end > now.as_millis());
-    match row.get::<&str, _>("state") {
-        "migrated" | "skipped" | "dead" => Claim::Finished,
-        _ if row.get::<&str, _>("run_state") != "active" => Claim::Paused,
-        "running" if held => Claim::HeldElsewhere,
-        "waiting" if not_due => Claim::NotDue,
-        _ => Claim::Granted(Box::new(grant())),
-    }
-}
-
-async fn grant(
-    transaction: &mut Transaction<'static, Sqlite>,
-    granted: &[&Lease],
-) -> Result<(), LedgerError> {
-    let leases: Vec<_> = granted
-        .iter()
-        .map(|lease| {
-            (
-                lease.session.0,
-                lease.attempt.to_string(),
-                lease.until.as_millis(),
-            )
-        })
-        .collect();
-    let leases = json_rows(&leases);
-    sqlx::query(
-        "/* claim */ UPDATE sessions SET
-             unknown_outcomes = unknown_outcomes + (state = 'running'), state = 'running',
-             fence = fence + 1, attempt_id = unhex(j.value ->> 1), lease_until = j.value ->> 2
-         FROM json_each(?1) AS j WHERE sessions.id = j.value ->> 0",
-    )
-    .bind(&leases)
-    .execute(&mut **transaction)
-    .await?;
-    sqlx::query(
-        "/* claim: not waiting */ DELETE FROM waiting
-         WHERE session_id IN (SELECT value ->> 0 FROM json_each(?1))",
-    )
-    .bind(&leases)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
 impl KeyRing {
-    fn lease(&self, row: &SqliteRow, until: Timestamp, attempt: AttemptId) -> Lease {
-        let legacy_key = LegacyKey(
-            <[u8; 16]>::try_from(row.get::<&[u8], _>("legacy_key"))
-                .expect("the schema checks its length"),
-        );
-        let time = |column: &str| {
-            row.get::<Option<i64>, _>(column)
-                .map(Timestamp::from_millis)
-        };
-        let taken_over = i64::from(row.get::<&str, _>("state") == "running");
+    fn lease(&self, row: ClaimRow, grant: &Grant) -> Lease {
+        let legacy_key = legacy_key(&row.legacy_key);
+        let time = |milliseconds: Option<i64>| milliseconds.map(Timestamp::from_millis);
         let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-        let sealed = row.get::<Option<&[u8]>, _>("token").unwrap_or_default();
+        let sealed = row.token.as_deref().unwrap_or_default();
         Lease {
-            session: SessionId(row.get("id")),
-            run: RunId(row.get("run_id")),
-            fence: Fence(row.get::<i64, _>("fence") + 1),
-            attempt,
-            until,
+            session: SessionId(row.id),
+            run: RunId(row.run_id),
+            fence: Fence(row.fence + 1),
+            attempt: grant.attempt,
+            until: grant.until,
             legacy_key,
-            organization: row.get("organization"),
+            organization: row.organization,
             facts: SessionFacts {
-                subject: row.get("subject"),
-                email: row.get("email"),
-                external_id: row.get("external_id"),
-                token_expires_at: Timestamp::from_millis(row.get("token_expires_at")),
+                subject: row.subject,
+                email: row.email,
+                external_id: row.external_id,
+                token_expires_at: Timestamp::from_millis(row.token_expires_at),
                 clock: SessionClock {
-                    session_expires_at: time("session_expires_at"),
+                    session_expires_at: time(row.session_expires_at),
                     idle_timeout: row
-                        .get::<Option<i64>, _>("idle_timeout")
+                        .idle_timeout
                         .map(|milliseconds| Duration::from_millis(milliseconds.unsigned_abs())),
-                    last_active_at: time("last_active_at"),
-                    absolute_expires_at: time("absolute_expires_at"),
+                    last_active_at: time(row.last_active_at),
+                    absolute_expires_at: time(row.absolute_expires_at),
                 },
             },
-            custom_claims: row.get("custom_claims"),
+            custom_claims: row.custom_claims,
             access_token: self.open(sealed, ACCESS_TOKEN, legacy_key),
-            attempts_spent: count(row.get("attempts_spent")),
-            unknown_outcomes: count(row.get::<i64, _>("unknown_outcomes") + taken_over),
+            attempts_spent: count(row.attempts_spent),
+            unknown_outcomes: count(row.unknown_outcomes + i64::from(grant.taken_over)),
         }
     }
 }

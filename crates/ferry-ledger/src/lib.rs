@@ -1,7 +1,7 @@
 //! The ledger: every session is a row here, and what the ledger says is true.
 //!
 //! A queue message carries ids only, so losing the queue loses nothing. Each file holds one verb
-//! with its types and its SQL.
+//! with its types and all that it decides; `sqlite/` and `postgres/` hold its SQL.
 //!
 //! | module | verb |
 //! |---|---|
@@ -21,20 +21,23 @@
 pub mod cancel;
 pub mod claim;
 mod clock;
+mod database;
 pub mod due;
 mod error;
 mod ledger;
 pub mod mappings;
+mod postgres;
 pub mod record;
 pub mod register;
 pub mod report;
 pub mod roles;
-mod rows;
 pub mod runs;
 pub mod seal;
+mod sqlite;
 pub mod sweep;
 pub mod workers;
 
 pub use clock::{Clock, SystemClock};
 pub use error::LedgerError;
 pub use ledger::Ledger;
+pub use postgres::{PostgresSettings, PostgresUrl, PostgresUrlError};

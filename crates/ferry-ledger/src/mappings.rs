@@ -6,10 +6,9 @@ use ferry_core::Timestamp;
 use ferry_core::id::{LegacyKey, SessionId};
 use ferry_core::state::MappingState;
 use secrecy::SecretString;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use crate::seal::SESSION_TOKEN;
+use crate::database::either;
+use crate::seal::{SESSION_TOKEN, legacy_key};
 use crate::{Ledger, LedgerError};
 
 /// Where a legacy session has gone.
@@ -40,22 +39,14 @@ impl Ledger {
         organization: &str,
     ) -> Result<Option<(Mapping, SecretString)>, LedgerError> {
         let key = self.keys.legacy_key(stable_id, organization);
-        let row = sqlx::query(
-            "/* lookup */ SELECT s.legacy_key, m.* FROM sessions AS s
-             JOIN mappings AS m ON m.session_id = s.id WHERE s.legacy_key = ?1",
-        )
-        .bind(&key.0[..])
-        .fetch_optional(&self.readers)
-        .await?;
+        let row = either!(&self.database, database => database.lookup(key).await?);
         let Some(row) = row else { return Ok(None) };
-        let sealed = row
-            .get::<Option<&[u8]>, _>("session_token")
-            .unwrap_or_default();
+        let sealed = row.session_token.as_deref().unwrap_or_default();
         let token = self
             .keys
             .open(sealed, SESSION_TOKEN, key)
             .map_err(|_| inconsistent("session_token"))?;
-        Ok(Some((read(&row)?, token)))
+        Ok(Some((row.read()?, token)))
     }
 
     /// At most `limit` mappings in the order of their sessions, from after `after`.
@@ -64,31 +55,36 @@ impl Ledger {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Mapping>, LedgerError> {
-        let rows = sqlx::query(
-            "/* mappings */ SELECT s.legacy_key, m.*
-             FROM mappings AS m JOIN sessions AS s ON s.id = m.session_id
-             WHERE m.session_id > ?1 ORDER BY m.session_id LIMIT ?2",
-        )
-        .bind(after.map_or(i64::MIN, |session| session.0))
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(read).collect()
+        let after = after.map_or(i64::MIN, |session| session.0);
+        let rows = either!(&self.database, database => database.mappings(after, limit).await?);
+        rows.into_iter().map(MappingRow::read).collect()
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Mapping, LedgerError> {
-    let key = <[u8; 16]>::try_from(row.get::<&[u8], _>("legacy_key"))
-        .expect("the schema checks its length");
-    Ok(Mapping {
-        session: SessionId(row.get("session_id")),
-        legacy_key: LegacyKey(key),
-        organization_id: row.get("organization_id"),
-        member_id: row.get("member_id"),
-        member_session_id: row.get("member_session_id"),
-        expires_at: Timestamp::from_millis(row.get("expires_at")),
-        state: MappingState::from_str(row.get("state")).map_err(|_| inconsistent("state"))?,
-    })
+#[derive(sqlx::FromRow)]
+pub(crate) struct MappingRow {
+    session_id: i64,
+    legacy_key: Vec<u8>,
+    organization_id: Option<String>,
+    member_id: String,
+    member_session_id: String,
+    session_token: Option<Vec<u8>>,
+    expires_at: i64,
+    state: String,
+}
+
+impl MappingRow {
+    fn read(self) -> Result<Mapping, LedgerError> {
+        Ok(Mapping {
+            session: SessionId(self.session_id),
+            legacy_key: legacy_key(&self.legacy_key),
+            organization_id: self.organization_id,
+            member_id: self.member_id,
+            member_session_id: self.member_session_id,
+            expires_at: Timestamp::from_millis(self.expires_at),
+            state: MappingState::from_str(&self.state).map_err(|_| inconsistent("state"))?,
+        })
+    }
 }
 
 fn inconsistent(column: &'static str) -> LedgerError {

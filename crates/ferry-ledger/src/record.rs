@@ -3,18 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ferry_core::Timestamp;
 use ferry_core::decide::Spent;
 use ferry_core::failure::FailureClass;
 use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::outcome::{ErrorType, MintedSession};
 use ferry_core::reason::{DeadReason, SkipReason};
 use rand::Rng;
-use sqlx::{Sqlite, Transaction};
-
-mod statements;
 
 use crate::claim::Lease;
+use crate::database::either;
 use crate::seal::SESSION_TOKEN;
 use crate::{Ledger, LedgerError};
 
@@ -99,13 +96,47 @@ impl Finished {
     }
 
     /// The token has no further use.
-    fn wipes_token(&self) -> bool {
+    pub(crate) fn wipes_token(&self) -> bool {
         match &self.end {
             End::Migrated(_) | End::Skipped(_) => true,
             End::Waiting { .. } | End::Queued => false,
             End::Dead(reason) => !reason.is_mendable(),
         }
     }
+
+    /// The session's state, and the reason for it.
+    pub(crate) fn state(&self) -> (&'static str, Option<&'static str>) {
+        match &self.end {
+            End::Migrated(_) => ("migrated", None),
+            End::Waiting { .. } => ("waiting", None),
+            End::Queued => ("queued", None),
+            End::Skipped(reason) => ("skipped", Some(reason.into())),
+            End::Dead(reason) => ("dead", Some(reason.into())),
+        }
+    }
+
+    pub(crate) fn error_type(&self) -> Option<&str> {
+        let error_type = self.failure.as_ref()?.error_type.as_ref();
+        error_type.map(ErrorType::as_str)
+    }
+
+    /// Organization and member of a session that was minted, if the reply told.
+    fn minted_for(&self) -> Option<(Option<&str>, &str)> {
+        if let End::Migrated(minted) = &self.end {
+            let organization = minted.organization.as_ref().map(|o| o.id.as_str());
+            return Some((organization, &minted.member_id));
+        }
+        let unrecorded = self.failure.as_ref()?.unresolved.as_ref()?;
+        let member = unrecorded.member_id.as_deref()?;
+        Some((unrecorded.organization_id.as_deref(), member))
+    }
+}
+
+/// An end with what is sealed for it.
+pub(crate) struct SealedEnd<'f> {
+    pub(crate) finished: &'f Finished,
+    /// The Stytch session and its sealed token, if the end is one.
+    pub(crate) minted: Option<(&'f MintedSession, Vec<u8>)>,
 }
 
 impl Ledger {
@@ -120,72 +151,43 @@ impl Ledger {
         finished: &[Finished],
         rng: &mut impl Rng,
     ) -> Result<HashSet<SessionId>, LedgerError> {
-        let now = self.now();
-        let mut transaction = self.write().await?;
-        let changed = statements::update_sessions(&mut transaction, finished).await?;
+        let ends: Vec<_> = finished.iter().map(|end| self.seal_end(end, rng)).collect();
+        let mut change = self.write().await?;
+        let changed = either!(&mut change, change => change.write_ends(&ends).await?);
+        let mut recorded: HashSet<_> = changed.iter().map(|(session, _)| *session).collect();
         // By fence, too: a process that was paused beyond its own lease may hold two ends of one
         // session.
-        let (ours, others): (Vec<_>, Vec<_>) = finished
+        let mut others: Vec<_> = finished
             .iter()
-            .partition(|finished| changed.contains(&(finished.session, finished.fence)));
-        let mut recorded: HashSet<_> = changed.iter().map(|(session, _)| *session).collect();
-        self.insert_mappings(&mut transaction, &ours, now, rng)
-            .await?;
-        statements::wipe_tokens(&mut transaction, &ours).await?;
-        statements::insert_waiting(&mut transaction, &ours, now).await?;
-        statements::insert_attempts(&mut transaction, &ours, now).await?;
+            .filter(|finished| !changed.contains(&(finished.session, finished.fence)))
+            .collect();
+        // In one order, so that two who do so wait for each other in turn.
+        others.sort_unstable_by_key(|finished| finished.attempt);
         for finished in others {
-            if statements::was_recorded(&mut transaction, finished).await? {
+            // An earlier call wrote this end, and its caller did not learn of it.
+            let before = either!(&mut change, change => change.was_recorded(finished).await?);
+            if before {
                 recorded.insert(finished.session);
-            } else {
-                statements::tell_where_to_look(&mut transaction, finished, now).await?;
+            } else if let Some((organization, member)) = finished.minted_for() {
+                // The reply of an attempt that was fenced out still tells the sweeper whose session
+                // it minted. A look that was taken without knowing that does not count.
+                let attempt = finished.attempt;
+                either!(&mut change, change => change.tell_where_to_look(attempt, organization, member).await?);
             }
         }
         fail::fail_point!("record-before-commit", |_| std::process::abort());
-        transaction.commit().await?;
+        change.commit().await?;
         Ok(recorded)
     }
 
-    async fn insert_mappings(
-        &self,
-        transaction: &mut Transaction<'static, Sqlite>,
-        finished: &[&Finished],
-        now: Timestamp,
-        rng: &mut impl Rng,
-    ) -> Result<(), LedgerError> {
-        let rows: Vec<_> = finished
-            .iter()
-            .filter_map(|finished| {
-                let End::Migrated(minted) = &finished.end else {
-                    return None;
-                };
-                let key = finished.legacy_key;
-                let sealed = self
-                    .keys
-                    .seal(&minted.session_token, SESSION_TOKEN, key, rng);
-                Some((
-                    finished.session.0,
-                    minted
-                        .organization
-                        .as_ref()
-                        .map(|organization| &organization.id),
-                    &minted.member_id,
-                    &minted.member_session_id,
-                    hex::encode(sealed),
-                    minted.expires_at.as_millis(),
-                ))
-            })
-            .collect();
-        statements::for_each_row(
-            transaction,
-            "/* record: mappings */ INSERT INTO mappings (session_id, organization_id, member_id,
-                 member_session_id, session_token, expires_at, created_at)
-             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4),
-                 value ->> 5, ?2
-             FROM json_each(?1)",
-            rows,
-            now,
-        )
-        .await
+    fn seal_end<'f>(&self, finished: &'f Finished, rng: &mut impl Rng) -> SealedEnd<'f> {
+        let minted = match &finished.end {
+            End::Migrated(minted) => {
+                let (token, key) = (&minted.session_token, finished.legacy_key);
+                Some((&**minted, self.keys.seal(token, SESSION_TOKEN, key, rng)))
+            }
+            _ => None,
+        };
+        SealedEnd { finished, minted }
     }
 }

@@ -1,22 +1,21 @@
 //! Take in the rows of an export.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use ferry_core::Timestamp;
 use ferry_core::id::{LegacyKey, RunId};
 use ferry_core::reason::SkipReason;
 use ferry_core::session::{ExportRow, LegacySession, Reject};
 use rand::rngs::StdRng;
-use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
 mod known;
 
-use crate::rows::json_rows;
+pub(crate) use known::{Known, KnownRow};
+
+use crate::database::{Change, either};
 use crate::seal::ACCESS_TOKEN;
 use crate::{Ledger, LedgerError};
-
-/// Rows in one multi-row statement: beyond some hundreds nothing is gained, and 17 values a row
-/// stay below SQLite's 32,766 parameters.
-const ROWS_PER_STATEMENT: usize = 500;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,19 +40,40 @@ impl std::ops::AddAssign for Registered {
 }
 
 /// A session of the batch, with the key it is known by.
-struct Candidate {
-    key: LegacyKey,
-    session: Box<LegacySession>,
-    skip: Option<SkipReason>,
+pub(crate) struct Candidate {
+    pub(crate) key: LegacyKey,
+    pub(crate) session: Box<LegacySession>,
+    pub(crate) skip: Option<SkipReason>,
+}
+
+/// A session that is new, with the id it gets and its sealed token, if it needs one.
+pub(crate) struct Fresh {
+    pub(crate) id: i64,
+    pub(crate) candidate: Candidate,
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// A rejected record, as both databases have it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct RejectRow {
+    row: i64,
+    line: i64,
+    column: Option<String>,
+    reason: String,
 }
 
 /// Rows of an export on their way into the ledger: none of them is there before the commit, and
 /// how far the export is read is committed with them.
+///
+/// On PostgreSQL they may be there sooner, if newer tokens for known sessions are among them; how
+/// far the export is read always fits.
 #[derive(Debug)]
 pub struct Registration<'l> {
     ledger: &'l Ledger,
     run: RunId,
-    transaction: Transaction<'static, Sqlite>,
+    /// Records that are in the ledger, with those of this registration.
+    rows_read: u64,
+    change: Change,
 }
 
 impl Registration<'_> {
@@ -63,56 +83,98 @@ impl Registration<'_> {
         rows: Vec<ExportRow>,
         rng: &mut StdRng,
     ) -> Result<Registered, LedgerError> {
-        let Self {
-            ledger,
-            run,
-            transaction,
-        } = self;
+        self.let_go().await?;
         let read = rows.len() as u64;
-        let (candidates, rejects, mut duplicates) = ledger.sort_out(rows);
-        let (fresh, known) = known::part(transaction, candidates).await?;
-        let revived = ledger.revive(transaction, *run, &known, rng).await?;
-        duplicates += known.len() as u64 - revived.moved;
-        ledger.insert(transaction, *run, &fresh, rng).await?;
-        insert_rejects(transaction, *run, &rejects).await?;
+        let (candidates, rejects, mut duplicates) = self.ledger.sort_out(rows);
+        let keys: Vec<_> = candidates.iter().map(|candidate| candidate.key).collect();
+        let known = either!(&mut self.change, change => change.known(&keys).await?);
+        let (fresh, known) = known::part(candidates, known);
+        duplicates += known.len() as u64;
+        let revived = self.revive(known, rng).await?;
+        duplicates -= revived;
         let registered = Registered {
             added: fresh.len() as u64,
             duplicates,
-            revived: revived.moved,
+            revived,
             rejected: rejects.len() as u64,
         };
-        count(transaction, *run, read, registered).await?;
+        let run = self.run;
+        let last = either!(&mut self.change, change => change.last_id().await?);
+        let fresh = self.ledger.number(fresh, last, rng);
+        either!(&mut self.change, change => {
+            change.insert_sessions(run, &fresh).await?;
+            change.insert_rejects(run, &rejects).await?;
+            change.count(run, read, registered).await?;
+        });
+        self.rows_read += read;
         Ok(registered)
     }
 
-    /// All that was added is in the ledger, for good.
-    pub async fn commit(self) -> Result<(), LedgerError> {
+    /// Sessions that were known are kept from others until the commit. Before more of them are, what
+    /// was added so far is committed: who locks rows once a transaction, in their order, is never in
+    /// a circle of those who wait.
+    async fn let_go(&mut self) -> Result<(), LedgerError> {
+        let Change::Postgres(change) = &mut self.change else {
+            return Ok(());
+        };
+        if change.holds_sessions {
+            change.commit_so_far().await?;
+            let rows_read = change.take_turn(self.run).await?;
+            if rows_read.unsigned_abs() != self.rows_read {
+                return Err(LedgerError::RegisteringElsewhere { run: self.run });
+            }
+        }
+        Ok(())
+    }
+
+    /// All that was added is in the ledger, for good. Returns how many records of the export are.
+    pub async fn commit(self) -> Result<u64, LedgerError> {
         fail::fail_point!("register-before-commit", |_| std::process::abort());
-        Ok(self.transaction.commit().await?)
+        self.change.commit().await?;
+        Ok(self.rows_read)
     }
 }
 
 impl Ledger {
-    /// Begins to take in records of a run's export. Nobody else can write until its end.
-    pub async fn begin_registration(&self, run: RunId) -> Result<Registration<'_>, LedgerError> {
-        Ok(Registration {
-            ledger: self,
-            run,
-            transaction: self.write().await?,
-        })
+    /// Begins to take in records of a run's export, of which `rows_read` are in the ledger. Nobody
+    /// else can register until its end; on SQLite nobody else can write.
+    ///
+    /// If another process has come further meanwhile it is [`LedgerError::RegisteringElsewhere`].
+    pub async fn begin_registration(
+        &self,
+        run: RunId,
+        rows_read: u64,
+    ) -> Result<Registration<'_>, LedgerError> {
+        let registration = self.take_turn(run).await?;
+        if registration.rows_read == rows_read {
+            Ok(registration)
+        } else {
+            Err(LedgerError::RegisteringElsewhere { run })
+        }
     }
 
-    /// Takes in the next records of the run's export in one commit.
+    /// Takes in the next records of the run's export in one commit, wherever it has got to.
     pub async fn register(
         &self,
         run: RunId,
         rows: Vec<ExportRow>,
         rng: &mut StdRng,
     ) -> Result<Registered, LedgerError> {
-        let mut registration = self.begin_registration(run).await?;
+        let mut registration = self.take_turn(run).await?;
         let registered = registration.add(rows, rng).await?;
         registration.commit().await?;
         Ok(registered)
+    }
+
+    async fn take_turn(&self, run: RunId) -> Result<Registration<'_>, LedgerError> {
+        let mut change = self.write().await?;
+        let rows_read = either!(&mut change, change => change.take_turn(run).await?);
+        Ok(Registration {
+            ledger: self,
+            run,
+            rows_read: rows_read.unsigned_abs(),
+            change,
+        })
     }
 
     /// Sessions in the order in which they will be called, so that neighbours in time are neighbours
@@ -153,33 +215,17 @@ impl Ledger {
         (candidates, rejects, duplicates)
     }
 
-    async fn insert(
-        &self,
-        transaction: &mut Transaction<'static, Sqlite>,
-        run: RunId,
-        fresh: &[Candidate],
-        rng: &mut StdRng,
-    ) -> Result<(), LedgerError> {
-        let last: i64 =
-            sqlx::query_scalar("/* register: last id */ SELECT COALESCE(MAX(id), 0) FROM sessions")
-                .fetch_one(&mut **transaction)
-                .await?;
-        let mut numbered: Vec<_> = (last + 1..).zip(fresh).collect();
-        for chunk in numbered.chunks(ROWS_PER_STATEMENT) {
-            insert_sessions(transaction, run, chunk).await?;
-        }
-        numbered.retain(|(_, candidate)| candidate.skip.is_none());
-        for chunk in numbered.chunks(ROWS_PER_STATEMENT) {
-            let mut insert =
-                QueryBuilder::new("/* register: secrets */ INSERT INTO session_secrets ");
-            insert.push_values(chunk, |mut values, (id, candidate)| {
-                values
-                    .push_bind(*id)
-                    .push_bind(self.seal_token(candidate, rng));
-            });
-            insert.build().execute(&mut **transaction).await?;
-        }
-        Ok(())
+    /// Ids in the order of the sessions, behind `last`.
+    fn number(&self, fresh: Vec<Candidate>, last: i64, rng: &mut StdRng) -> Vec<Fresh> {
+        let number = |(id, candidate): (i64, Candidate)| Fresh {
+            id,
+            sealed: candidate
+                .skip
+                .is_none()
+                .then(|| self.seal_token(&candidate, rng)),
+            candidate,
+        };
+        (last + 1..).zip(fresh).map(number).collect()
     }
 
     fn seal_token(&self, candidate: &Candidate, rng: &mut StdRng) -> Vec<u8> {
@@ -190,113 +236,7 @@ impl Ledger {
             rng,
         )
     }
-}
 
-impl Candidate {
-    fn expires_at(&self) -> ferry_core::Timestamp {
-        self.session.facts.token_expires_at
-    }
-}
-
-async fn insert_sessions(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: RunId,
-    chunk: &[(i64, &Candidate)],
-) -> Result<(), LedgerError> {
-    let mut insert = QueryBuilder::new(
-        "/* register */ INSERT INTO sessions (id, run_id, legacy_key, source_row, organization,
-         subject, email, external_id, token_expires_at, session_expires_at, idle_timeout,
-         last_active_at, absolute_expires_at, custom_claims, state, reason) ",
-    );
-    insert.push_values(chunk, |mut values, (id, candidate)| {
-        let session = &candidate.session;
-        let facts = &session.facts;
-        let clock = &facts.clock;
-        values
-            .push_bind(*id)
-            .push_bind(run.0)
-            .push_bind(&candidate.key.0[..])
-            .push_bind(i64::try_from(session.source_row).unwrap_or(i64::MAX))
-            .push_bind(&session.organization)
-            .push_bind(&facts.subject)
-            .push_bind(&facts.email)
-            .push_bind(&facts.external_id)
-            .push_bind(facts.token_expires_at.as_millis())
-            .push_bind(
-                clock
-                    .session_expires_at
-                    .map(ferry_core::Timestamp::as_millis),
-            )
-            .push_bind(clock.idle_timeout.map(milliseconds))
-            .push_bind(clock.last_active_at.map(ferry_core::Timestamp::as_millis))
-            .push_bind(
-                clock
-                    .absolute_expires_at
-                    .map(ferry_core::Timestamp::as_millis),
-            )
-            .push_bind(&session.custom_claims)
-            .push_bind(if candidate.skip.is_some() {
-                "skipped"
-            } else {
-                "queued"
-            })
-            .push_bind(candidate.skip.map(<&str>::from));
-    });
-    insert.build().execute(&mut **transaction).await?;
-    Ok(())
-}
-
-async fn insert_rejects(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: RunId,
-    rejects: &[Reject],
-) -> Result<(), LedgerError> {
-    if rejects.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = rejects
-        .iter()
-        .map(|r| (r.row, r.line, &r.column, &r.reason))
-        .collect();
-    sqlx::query(
-        "/* register: rejects */ INSERT INTO rejects (run_id, row, line, \"column\", reason)
-         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)",
-    )
-    .bind(run.0)
-    .bind(json_rows(&rows))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-async fn count(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: RunId,
-    read: u64,
-    registered: Registered,
-) -> Result<(), LedgerError> {
-    sqlx::query(
-        "/* register: count */ UPDATE runs SET rows_read = rows_read + ?2,
-         rejected = rejected + ?3, duplicates = duplicates + ?4 WHERE id = ?1",
-    )
-    .bind(run.0)
-    .bind(signed(read))
-    .bind(signed(registered.rejected))
-    .bind(signed(registered.duplicates))
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn milliseconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl Ledger {
     /// Rejected records of a run, in the order of the export, from after record `after`.
     pub async fn rejects(
         &self,
@@ -304,21 +244,36 @@ impl Ledger {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Reject>, LedgerError> {
-        let rows = sqlx::query(
-            "/* rejects */ SELECT row, line, \"column\", reason FROM rejects
-             WHERE run_id = ?1 AND row > ?2 ORDER BY row LIMIT ?3",
-        )
-        .bind(run.0)
-        .bind(signed(after))
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| Reject {
-            row: row.get::<i64, _>(0).unsigned_abs(),
-            line: row.get::<i64, _>(1).unsigned_abs(),
-            column: row.get(2),
-            reason: row.get(3),
+        let after = signed(after);
+        let rows = either!(&self.database, database => database.rejects(run, after, limit).await?);
+        let read = |row: RejectRow| Reject {
+            row: row.row.unsigned_abs(),
+            line: row.line.unsigned_abs(),
+            column: row.column,
+            reason: row.reason,
         };
-        Ok(rows.iter().map(read).collect())
+        Ok(rows.into_iter().map(read).collect())
     }
+}
+
+impl Candidate {
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.session.facts.token_expires_at
+    }
+
+    pub(crate) fn state(&self) -> &'static str {
+        if self.skip.is_some() {
+            "skipped"
+        } else {
+            "queued"
+        }
+    }
+}
+
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

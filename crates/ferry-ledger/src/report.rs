@@ -3,9 +3,8 @@
 use ferry_core::books::Books;
 use ferry_core::id::RunId;
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::either;
 use crate::{Ledger, LedgerError};
 
 /// Sessions of a run that ended alike.
@@ -36,89 +35,82 @@ pub struct Audit {
     pub second_look: u64,
 }
 
+/// What registering has counted.
+#[derive(sqlx::FromRow)]
+pub(crate) struct CountedRow {
+    rows_read: i64,
+    rejected: i64,
+    duplicates: i64,
+    handed_over: i64,
+}
+
+/// How many sessions stand where.
+#[derive(sqlx::FromRow)]
+pub(crate) struct StatesRow {
+    queued: i64,
+    running: i64,
+    waiting: i64,
+    migrated: i64,
+    skipped: i64,
+    dead: i64,
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct FailureRow {
+    state: String,
+    reason: String,
+    error_type: Option<String>,
+    count: i64,
+    example: i64,
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct AuditRow {
+    unresolved: i64,
+    unverifiable: i64,
+    second_look: i64,
+    revoked: i64,
+}
+
 impl Ledger {
     /// The books of a run. Reads all its sessions: for a report, not for a hot loop.
     pub async fn books(&self, run: RunId) -> Result<Books, LedgerError> {
-        // One snapshot for both, or a batch registered in between unbalances them.
-        let mut snapshot = self.readers.begin().await?;
-        let counted = sqlx::query(
-            "/* books: counted */ SELECT rows_read, rejected, duplicates, handed_over
-             FROM runs WHERE id = ?1",
-        )
-        .bind(run.0)
-        .fetch_one(&mut *snapshot)
-        .await?;
-        // The + keeps SQLite from walking the index and then each row apart; sums in place of a
-        // GROUP BY keep it from sorting all rows.
-        let states = sqlx::query(
-            "/* books */ SELECT
-                 COUNT(*) FILTER (WHERE state = 'queued') AS queued,
-                 COUNT(*) FILTER (WHERE state = 'running') AS running,
-                 COUNT(*) FILTER (WHERE state = 'waiting') AS waiting,
-                 COUNT(*) FILTER (WHERE state = 'migrated') AS migrated,
-                 COUNT(*) FILTER (WHERE state = 'skipped') AS skipped,
-                 COUNT(*) FILTER (WHERE state = 'dead') AS dead
-             FROM sessions WHERE +run_id = ?1",
-        )
-        .bind(run.0)
-        .fetch_one(&mut *snapshot)
-        .await?;
-        let number = |row: &SqliteRow, column| row.get::<i64, _>(column).unsigned_abs();
-        let books = Books {
-            exported: number(&counted, "rows_read"),
-            rejected: number(&counted, "rejected"),
-            duplicates: number(&counted, "duplicates"),
-            handed_over: number(&counted, "handed_over"),
-            queued: number(&states, "queued"),
-            running: number(&states, "running"),
-            waiting: number(&states, "waiting"),
-            migrated: number(&states, "migrated"),
-            skipped: number(&states, "skipped"),
-            dead: number(&states, "dead"),
-        };
-        Ok(books)
+        let (counted, states) = either!(&self.database, database => database.books(run).await?);
+        Ok(Books {
+            exported: counted.rows_read.unsigned_abs(),
+            rejected: counted.rejected.unsigned_abs(),
+            duplicates: counted.duplicates.unsigned_abs(),
+            handed_over: counted.handed_over.unsigned_abs(),
+            queued: states.queued.unsigned_abs(),
+            running: states.running.unsigned_abs(),
+            waiting: states.waiting.unsigned_abs(),
+            migrated: states.migrated.unsigned_abs(),
+            skipped: states.skipped.unsigned_abs(),
+            dead: states.dead.unsigned_abs(),
+        })
     }
 
     /// Why sessions of the run were not carried, the most frequent reason first.
     pub async fn failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
-        let rows = sqlx::query(
-            "/* failures */ SELECT state, reason, error_type, COUNT(*) AS count,
-                 MIN(source_row) AS example
-             FROM sessions WHERE +run_id = ?1 AND state IN ('skipped', 'dead')
-             GROUP BY state, reason, error_type ORDER BY count DESC, reason, error_type",
-        )
-        .bind(run.0)
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &SqliteRow| FailureCount {
-            state: row.get("state"),
-            reason: row.get("reason"),
-            error_type: row.get("error_type"),
-            count: row.get::<i64, _>("count").unsigned_abs(),
-            example_row: row.get::<i64, _>("example").unsigned_abs(),
+        let rows = either!(&self.database, database => database.failures(run).await?);
+        let read = |row: FailureRow| FailureCount {
+            state: row.state,
+            reason: row.reason,
+            error_type: row.error_type,
+            count: row.count.unsigned_abs(),
+            example_row: row.example.unsigned_abs(),
         };
-        Ok(rows.iter().map(read).collect())
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// What the sweeper has found, and what it still has to look up.
     pub async fn audit(&self, run: RunId) -> Result<Audit, LedgerError> {
-        let row = sqlx::query(
-            "/* audit */ SELECT
-                 COUNT(*) FILTER (WHERE state = 'unresolved') AS unresolved,
-                 COUNT(*) FILTER (WHERE state = 'unverifiable') AS unverifiable,
-                 COUNT(*) FILTER (WHERE state = 'swept') AS second_look,
-                 COALESCE(SUM(revoked), 0) AS revoked
-             FROM unresolved_attempts WHERE run_id = ?1",
-        )
-        .bind(run.0)
-        .fetch_one(&self.readers)
-        .await?;
-        let number = |column| row.get::<i64, _>(column).unsigned_abs();
+        let row = either!(&self.database, database => database.audit(run).await?);
         Ok(Audit {
-            unresolved: number("unresolved"),
-            unverifiable: number("unverifiable"),
-            revoked: number("revoked"),
-            second_look: number("second_look"),
+            unresolved: row.unresolved.unsigned_abs(),
+            unverifiable: row.unverifiable.unsigned_abs(),
+            revoked: row.revoked.unsigned_abs(),
+            second_look: row.second_look.unsigned_abs(),
         })
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ferry_core::id::WorkerId;
 use strum::IntoStaticStr;
 
+use crate::database::either;
 use crate::{Ledger, LedgerError};
 
 /// What one process does for all.
@@ -29,28 +30,13 @@ impl Ledger {
         worker: WorkerId,
         term: Duration,
     ) -> Result<bool, LedgerError> {
-        let now = self.now();
-        let taken = sqlx::query(
-            "/* take_role */ INSERT INTO leases (role, holder, held_until) VALUES (?1, ?2, ?3)
-             ON CONFLICT (role) DO UPDATE SET holder = ?2, held_until = ?3
-             WHERE leases.holder = ?2 OR leases.held_until <= ?4",
-        )
-        .bind(<&str>::from(&role))
-        .bind(&worker.0[..])
-        .bind(now.plus(term).as_millis())
-        .bind(now.as_millis())
-        .execute(&self.writer)
-        .await?;
-        Ok(taken.rows_affected() > 0)
+        let role = <&str>::from(role);
+        either!(&self.database, database => database.take_role(role, worker, term).await)
     }
 
     /// Lets somebody else take the role at once.
     pub async fn leave_role(&self, role: Role, worker: WorkerId) -> Result<(), LedgerError> {
-        sqlx::query("/* leave_role */ DELETE FROM leases WHERE role = ?1 AND holder = ?2")
-            .bind(<&str>::from(&role))
-            .bind(&worker.0[..])
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+        let role = <&str>::from(role);
+        either!(&self.database, database => database.leave_role(role, worker).await)
     }
 }

@@ -13,6 +13,7 @@ mod key_file;
 
 pub use key_file::KeyRingError;
 
+use crate::database::either;
 use crate::{Ledger, LedgerError};
 
 /// The first byte of every envelope.
@@ -183,33 +184,25 @@ fn associated_data(place: Place, row: LegacyKey) -> Vec<u8> {
 const KEY_CHECK_TEXT: &str = "ferry";
 const KEY_CHECK_ROW: LegacyKey = LegacyKey([0; 16]);
 
+/// A key as the ledger has it.
+pub(crate) fn legacy_key(bytes: &[u8]) -> LegacyKey {
+    LegacyKey(bytes.try_into().expect("the schema checks its length"))
+}
+
+/// What a ledger is marked with, to know its ring again.
+pub(crate) struct KeyChecks {
+    pub(crate) seal: Vec<u8>,
+    pub(crate) lookup: [u8; 16],
+}
+
 impl Ledger {
     /// Refuses a ring that this ledger was not made with; marks a fresh ledger with the ring.
     pub(crate) async fn check_keys(&self) -> Result<(), LedgerError> {
-        let known: Vec<(String, Vec<u8>)> =
-            sqlx::query_as("/* check_keys */ SELECT name, value FROM key_checks")
-                .fetch_all(&self.writer)
-                .await?;
-        let lookup = self
-            .keys
-            .legacy_key(&KEY_CHECK_TEXT.to_owned().into(), "")
-            .0;
-        if known.is_empty() {
-            let mut rng = rand::make_rng::<rand::rngs::StdRng>();
-            let text = KEY_CHECK_TEXT.to_owned().into();
-            let sealed = self.keys.seal(&text, KEY_CHECK, KEY_CHECK_ROW, &mut rng);
-            sqlx::query(
-                "/* mark_keys */ INSERT INTO key_checks VALUES ('seal', ?1), ('lookup', ?2)",
-            )
-            .bind(sealed)
-            .bind(&lookup[..])
-            .execute(&self.writer)
-            .await?;
-            return Ok(());
-        }
+        let checks = self.key_checks();
+        let known = either!(&self.database, database => database.key_checks(&checks).await?);
         for (name, value) in known {
             match name.as_str() {
-                "lookup" if value != lookup => {
+                "lookup" if value != checks.lookup => {
                     return Err(LedgerError::WrongKeys { key: "lookup" });
                 }
                 "seal" if self.keys.open(&value, KEY_CHECK, KEY_CHECK_ROW).is_err() => {
@@ -219,6 +212,15 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    fn key_checks(&self) -> KeyChecks {
+        let mut rng = rand::make_rng::<rand::rngs::StdRng>();
+        let text = KEY_CHECK_TEXT.to_owned().into();
+        KeyChecks {
+            seal: self.keys.seal(&text, KEY_CHECK, KEY_CHECK_ROW, &mut rng),
+            lookup: self.keys.legacy_key(&text, "").0,
+        }
     }
 }
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use ferry_core::Timestamp;
 use ferry_core::id::WorkerId;
-use sqlx::Row;
 
-use crate::rows::json_rows;
+use crate::database::either;
 use crate::{Ledger, LedgerError};
 
 /// A process at work.
@@ -22,6 +21,9 @@ pub struct WorkerRow {
     pub alive_until: Timestamp,
 }
 
+/// Id, name, when it began, until when it is alive.
+pub(crate) type StoredWorker = (Vec<u8>, String, i64, i64);
+
 impl Ledger {
     /// Tells that the worker is at work, and will be heard of again within `term`.
     pub async fn heartbeat(
@@ -30,48 +32,23 @@ impl Ledger {
         name: &str,
         term: Duration,
     ) -> Result<(), LedgerError> {
-        let now = self.now();
-        sqlx::query(
-            "/* heartbeat */ INSERT INTO workers (id, name, began_at, alive_until)
-             VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET alive_until = ?4",
-        )
-        .bind(&worker.0[..])
-        .bind(name)
-        .bind(now.as_millis())
-        .bind(now.plus(term).as_millis())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        either!(&self.database, database => database.heartbeat(worker, name, term).await)
     }
 
     /// These are not at work any more: they have left, or what they left behind is seen to.
     pub async fn forget_workers(&self, workers: &[WorkerId]) -> Result<(), LedgerError> {
-        let ids: Vec<_> = workers.iter().map(WorkerId::to_string).collect();
-        sqlx::query(
-            "/* forget_workers */ DELETE FROM workers
-             WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        )
-        .bind(json_rows(&ids))
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        either!(&self.database, database => database.forget_workers(workers).await)
     }
 
     /// All that have not left, the oldest first.
     pub async fn workers(&self) -> Result<Vec<WorkerRow>, LedgerError> {
-        let rows = sqlx::query(
-            "/* workers */ SELECT id, name, began_at, alive_until FROM workers ORDER BY began_at",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| WorkerRow {
-            worker: WorkerId(
-                <[u8; 16]>::try_from(row.get::<&[u8], _>(0)).expect("the schema checks its length"),
-            ),
-            name: row.get(1),
-            began_at: Timestamp::from_millis(row.get(2)),
-            alive_until: Timestamp::from_millis(row.get(3)),
+        let stored = either!(&self.database, database => database.workers().await?);
+        let read = |(id, name, began_at, alive_until): StoredWorker| WorkerRow {
+            worker: WorkerId(<[u8; 16]>::try_from(id).expect("the schema checks its length")),
+            name,
+            began_at: Timestamp::from_millis(began_at),
+            alive_until: Timestamp::from_millis(alive_until),
         };
-        Ok(rows.iter().map(read).collect())
+        Ok(stored.into_iter().map(read).collect())
     }
 }

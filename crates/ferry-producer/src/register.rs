@@ -79,11 +79,12 @@ impl Registrar<'_> {
         let reading = tokio::task::spawn_blocking(move || read(&mut export, rows_read, &send));
         self.progress.records.store(rows_read, Ordering::Relaxed);
         let mut total = Registered::default();
+        let mut rows_read = rows_read;
         while let Some(first) = receive.recv().await {
             if self.stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
-            let mut registration = self.ledger.begin_registration(run.id).await?;
+            let mut registration = self.ledger.begin_registration(run.id, rows_read).await?;
             total += self.add(&mut registration, first, rng).await?;
             for _ in 1..BATCHES_PER_COMMIT {
                 // A slow source, its end, or told to stop: commit what there is.
@@ -96,7 +97,7 @@ impl Registrar<'_> {
                     break;
                 }
             }
-            registration.commit().await?;
+            rows_read = registration.commit().await?;
         }
         reading.await.expect("the reader does not panic")?;
         self.ledger.end_registering(run.id).await?;

@@ -105,6 +105,7 @@ impl Exit {
                 LedgerError::SourceChanged { .. }
                 | LedgerError::UnknownRun { .. }
                 | LedgerError::NotALedger { .. }
+                | LedgerError::Refused(_)
                 | LedgerError::NewerSchema { .. }
                 | LedgerError::WrongKeys { .. },
             ) => Self::Usage,

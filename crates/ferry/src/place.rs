@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use ferry_ledger::Ledger;
 use ferry_ledger::seal::KeyRing;
+use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
 use ferry_queue::AmqpUrl;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -147,8 +147,16 @@ impl Place {
 
 impl LedgerServer {
     /// Connects to it.
-    pub(crate) async fn connect(self, _keys: KeyRing) -> Result<Ledger> {
-        Err(anyhow!("a ledger on PostgreSQL is not built yet").context(Coded(Exit::Usage)))
+    pub(crate) async fn connect(self, keys: KeyRing) -> Result<Ledger> {
+        let url = PostgresUrl::parse(self.url.expose_secret())
+            .context("ledger.url")
+            .context(Coded(Exit::Usage))?;
+        let settings = PostgresSettings {
+            connections: self.connections,
+            ca_certificate: self.ca_certificates.map(String::into_bytes),
+            ..PostgresSettings::new(url)
+        };
+        Ok(Ledger::connect(settings, keys).await?)
     }
 }
 

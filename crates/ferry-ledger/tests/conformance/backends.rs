@@ -12,12 +12,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 use crate::bench::Bench;
-use crate::clock::TestClock;
+use crate::clock::{NOON, TestClock};
+use crate::server::Server;
 use crate::tables::Tables;
 
 /// A fresh database, gone when it is dropped.
 pub(crate) enum Database {
     Sqlite(TempDir),
+    Postgres(Server),
 }
 
 /// A bench on SQLite.
@@ -26,33 +28,64 @@ pub(crate) async fn sqlite() -> Bench {
     Bench::on(Database::Sqlite(folder)).await
 }
 
+/// A bench on PostgreSQL.
+pub(crate) async fn postgres() -> Bench {
+    Bench::on(Database::Postgres(Server::fresh().await)).await
+}
+
 /// The ring that every bench is opened with: the same at each call.
 pub(crate) fn keys() -> KeyRing {
     KeyRing::generate("k1", &mut StdRng::seed_from_u64(1))
 }
 
 impl Database {
+    /// The clock that its ledger goes by, at noon.
+    pub(crate) fn clock(&self) -> TestClock {
+        match self {
+            Self::Sqlite(_) => TestClock::at(NOON),
+            Self::Postgres(server) => TestClock::of(server.clone()),
+        }
+    }
+
     /// Opens the ledger in it, as one more process would.
     pub(crate) async fn open(
         &self,
         keys: KeyRing,
         clock: Arc<TestClock>,
     ) -> Result<Ledger, LedgerError> {
-        Ledger::open(&self.file(), keys, clock).await
+        match self {
+            Self::Sqlite(_) => Ledger::open(&self.file(), keys, clock).await,
+            Self::Postgres(server) => Ledger::connect(server.settings(), keys).await,
+        }
     }
 
     /// Looks at the tables past the ledger.
     pub(crate) async fn tables(&self) -> Tables {
-        let options = SqliteConnectOptions::new()
-            .filename(self.file())
-            .foreign_keys(false);
-        let connection = options.connect().await;
-        Tables::through(connection.expect("the ledger made the file"))
+        match self {
+            Self::Sqlite(_) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(self.file())
+                    .foreign_keys(false);
+                let connection = options.connect().await;
+                Tables::Sqlite(connection.expect("the ledger made the file"))
+            }
+            Self::Postgres(server) => Tables::Postgres(server.connect().await),
+        }
     }
 
     /// The ledger's file.
     pub(crate) fn file(&self) -> PathBuf {
-        let Self::Sqlite(folder) = self;
-        folder.path().join("ferry.db")
+        match self {
+            Self::Sqlite(folder) => folder.path().join("ferry.db"),
+            Self::Postgres(_) => panic!("it is in no file"),
+        }
+    }
+
+    /// The ledger's server.
+    pub(crate) fn server(&self) -> &Server {
+        match self {
+            Self::Sqlite(_) => panic!("it is in a file"),
+            Self::Postgres(server) => server,
+        }
     }
 }

@@ -15,7 +15,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::backends::{Database, keys};
-use crate::clock::{NOON, TestClock};
+use crate::clock::TestClock;
 use crate::people::Person;
 use crate::tables::{SessionRow, Tables};
 
@@ -48,7 +48,7 @@ pub(crate) fn source(name: &str) -> RunSource {
 impl Bench {
     /// A bench on a fresh database, at noon.
     pub(crate) async fn on(database: Database) -> Self {
-        let clock = Arc::new(TestClock::at(NOON));
+        let clock = Arc::new(database.clock());
         let ledger = database.open(keys(), Arc::clone(&clock)).await;
         Self {
             ledger: ledger.expect("a fresh database"),
@@ -136,8 +136,17 @@ impl Bench {
 
     /// What is due from the head of the run.
     pub(crate) async fn due_from_head(&self, run: RunId) -> Result<Vec<SessionId>, LedgerError> {
-        let mut head = DueCursor::default();
-        let due = self.ledger.due(run, &mut head, 100).await?;
+        self.due(run, &mut DueCursor::default(), 100).await
+    }
+
+    /// What is due behind the cursor.
+    pub(crate) async fn due(
+        &self,
+        run: RunId,
+        cursor: &mut DueCursor,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, LedgerError> {
+        let due = self.ledger.due(run, cursor, limit).await?;
         Ok(due.iter().map(|due| due.session).collect())
     }
 }

@@ -6,19 +6,29 @@ use std::time::Duration;
 use ferry_core::Timestamp;
 use ferry_ledger::Clock;
 
+use crate::server::Server;
+
 /// The time at which every case begins: 2026-01-01T12:00:00Z.
 pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_767_268_800);
 
-/// Milliseconds since the Unix epoch.
-pub(crate) struct TestClock(AtomicI64);
+/// Milliseconds since the Unix epoch; and the server that goes by this clock, if there is one.
+pub(crate) struct TestClock(AtomicI64, Option<Server>);
 
 impl TestClock {
     pub(crate) fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_millis()))
+        Self(AtomicI64::new(now.as_millis()), None)
+    }
+
+    /// The clock of a server, at noon.
+    pub(crate) fn of(server: Server) -> Self {
+        Self(AtomicI64::new(NOON.as_millis()), Some(server))
     }
 
     pub(crate) fn set(&self, now: Timestamp) {
         self.0.store(now.as_millis(), Ordering::SeqCst);
+        if let Some(server) = &self.1 {
+            server.set_clock(now);
+        }
     }
 
     /// One millisecond before it is so late.

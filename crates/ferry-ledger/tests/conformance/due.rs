@@ -5,10 +5,10 @@ use std::time::Duration;
 use ferry_core::id::RunId;
 use ferry_core::reason::DeadReason;
 use ferry_ledger::LedgerError;
-use ferry_ledger::due::{Due, DueCursor};
+use ferry_ledger::due::DueCursor;
 
 use crate::bench::{Bench, LEASE};
-use crate::clock::NOON;
+use crate::clock::{NOON, noon_plus};
 use crate::ends::{dead, deferred, halted, migrated};
 use crate::people::{
     Person, a_crowd, alice_active, bob_expired, carol_active, dave_in_a_hurry, erin_without_email,
@@ -23,6 +23,7 @@ on_every_backend![
     a_session_that_was_left_behind_is_due_when_its_lease_is_over,
     another_runs_sessions_are_not_due,
     what_is_final_is_not_due,
+    what_is_due_tells_how_urgent_it_is,
 ];
 
 /// Who is due from the head of the run, by name.
@@ -66,9 +67,9 @@ async fn a_cursor_moves_on_and_a_fresh_one_begins_at_the_head(
     let mut cursor = DueCursor::default();
     let mut seen = Vec::new();
     for expected in [2, 2, 1, 0] {
-        let due = bench.ledger.due(run, &mut cursor, 2).await?;
+        let due = bench.due(run, &mut cursor, 2).await?;
         assert_eq!(due.len(), expected);
-        seen.extend(due.iter().map(|due| due.session));
+        seen.extend(due);
     }
     assert_eq!(bench.due_from_head(run).await?, seen);
     seen.sort_unstable();
@@ -84,7 +85,7 @@ async fn a_waiting_session_is_not_due_before_its_time(
     let run = bench.active_run("spring", [alice_active()]).await?;
     let lease = bench.lease(&alice_active()).await?;
     bench.record(deferred(&lease, WAIT)).await?;
-    let end = bench.ledger.now().plus(WAIT);
+    let end = bench.clock.now().plus(WAIT);
     bench.clock.set_just_before(end);
     assert_eq!(bench.due_from_head(run).await?, []);
     bench.clock.set(end);
@@ -114,10 +115,9 @@ async fn what_waits_goes_before_what_is_queued(bench: &mut Bench) -> Result<(), 
     let tokens_end = dave_in_a_hurry().session.facts.token_expires_at;
     assert_eq!(due[2].urgent_at, tokens_end);
     let mut cursor = DueCursor::default();
-    assert_eq!(bench.ledger.due(run, &mut cursor, 2).await?.len(), 2);
+    assert_eq!(bench.due(run, &mut cursor, 2).await?.len(), 2);
     let dave = bench.session(&dave_in_a_hurry()).await;
-    let [due] = <[Due; 1]>::try_from(bench.ledger.due(run, &mut cursor, 2).await?).expect("one");
-    assert_eq!((due.session, due.waiting), (dave, false));
+    assert_eq!(bench.due(run, &mut cursor, 2).await?, [dave]);
     Ok(())
 }
 
@@ -125,10 +125,10 @@ async fn a_halted_session_is_found_from_the_head(bench: &mut Bench) -> Result<()
     let rows = [dave_in_a_hurry(), alice_active()];
     let run = bench.active_run("spring", rows).await?;
     let mut cursor = DueCursor::default();
-    bench.ledger.due(run, &mut cursor, 100).await?;
+    bench.due(run, &mut cursor, 100).await?;
     let lease = bench.lease(&dave_in_a_hurry()).await?;
     bench.record(halted(&lease)).await?;
-    assert_eq!(bench.ledger.due(run, &mut cursor, 100).await?, []);
+    assert_eq!(bench.due(run, &mut cursor, 100).await?, []);
     assert_eq!(names_due(bench, run).await?, ["dave", "alice"]);
     Ok(())
 }
@@ -167,5 +167,26 @@ async fn what_is_final_is_not_due(bench: &mut Bench) -> Result<(), LedgerError> 
         .record(dead(&lease, DeadReason::MemberMissing))
         .await?;
     assert_eq!(bench.due_from_head(run).await?, []);
+    Ok(())
+}
+
+async fn what_is_due_tells_how_urgent_it_is(bench: &mut Bench) -> Result<(), LedgerError> {
+    let rows = [alice_active(), dave_in_a_hurry()];
+    let run = bench.active_run("spring", rows).await?;
+    let lease = bench.lease(&alice_active()).await?;
+    bench.record(deferred(&lease, LEASE)).await?;
+    bench.clock.advance(LEASE);
+    let due = bench.ledger.due(run, &mut DueCursor::default(), 2).await?;
+    let alice = Due {
+        session: lease.session,
+        urgent_at: NOON.plus(LEASE),
+        waiting: true,
+    };
+    let dave = Due {
+        session: bench.session(&dave_in_a_hurry()).await,
+        urgent_at: noon_plus(10),
+        waiting: false,
+    };
+    assert_eq!(due, [alice, dave]);
     Ok(())
 }

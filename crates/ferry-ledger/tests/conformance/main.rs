@@ -23,14 +23,18 @@
 //! | `seal` | what is secret at rest |
 //! | `histories` | all verbs in any order |
 //! | `sqlite_file` | what only a file can get wrong |
+//! | `many_processes` | what only a server lets several do at once |
+//! | `server_faults` | what only a server can get wrong |
 
 /// Makes one test per backend of each case.
 macro_rules! on_every_backend {
     ($($case:ident),+ $(,)?) => {
         on_backend!(sqlite, $($case),+);
+        on_backend!(postgres, $($case),+);
     };
     (search $case:ident) => {
         search_on_backend!(sqlite, $case);
+        search_on_backend!(postgres, $case);
     };
 }
 
@@ -80,6 +84,7 @@ mod revive;
 mod roles;
 mod runs;
 mod seal;
+mod server;
 mod sqlite_file;
 mod sweep;
 mod tables;

@@ -5,11 +5,13 @@ use std::str::FromStr;
 use ferry_core::Timestamp;
 use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::state::{SessionState, UnresolvedState};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 /// A connection that the ledger does not know of.
-pub(crate) struct Tables(SqliteConnection);
+pub(crate) enum Tables {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
 
 /// A session with what other tables hold for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +67,21 @@ const SESSIONS: &str = "SELECT s.*, x.session_id IS NOT NULL AS has_token, w.due
      LEFT JOIN mappings AS m ON m.session_id = s.id
      ORDER BY s.id";
 
-impl Tables {
-    pub(crate) fn through(connection: SqliteConnection) -> Self {
-        Self(connection)
-    }
+/// The rows of a query, on either database.
+macro_rules! fetch_all {
+    ($tables:expr, $query:expr) => {
+        match $tables {
+            Tables::Sqlite(connection) => $query.fetch_all(connection).await,
+            Tables::Postgres(connection) => $query.fetch_all(connection).await,
+        }
+    };
+}
 
+impl Tables {
     /// All sessions, in the order of their ids.
     pub(crate) async fn sessions(&mut self) -> Vec<SessionRow> {
-        let rows = sqlx::query(SESSIONS).fetch_all(&mut self.0).await;
-        rows.expect("sessions").iter().map(session).collect()
+        let rows = fetch_all!(self, sqlx::query_as::<_, RawSession>(SESSIONS));
+        rows.expect("sessions").into_iter().map(session).collect()
     }
 
     /// The session of this key.
@@ -84,95 +92,131 @@ impl Tables {
 
     /// The history of a session's attempts, in the order of their fences.
     pub(crate) async fn attempts(&mut self, session: SessionId) -> Vec<AttemptRow> {
-        let rows = sqlx::query("SELECT * FROM attempts WHERE session_id = $1 ORDER BY fence")
-            .bind(session.0)
-            .fetch_all(&mut self.0)
-            .await;
-        rows.expect("attempts").iter().map(attempt).collect()
+        let query = "SELECT * FROM attempts WHERE session_id = $1 ORDER BY fence";
+        let rows = fetch_all!(self, sqlx::query_as::<_, RawAttempt>(query).bind(session.0));
+        rows.expect("attempts").into_iter().map(attempt).collect()
     }
 
     /// The sweeper's list, in the order of the sessions and their fences.
     pub(crate) async fn listed(&mut self) -> Vec<ListedRow> {
-        let rows = sqlx::query(
-            "SELECT u.* FROM unresolved_attempts AS u JOIN attempts AS a ON a.id = u.attempt_id
-             ORDER BY u.session_id, a.fence",
-        )
-        .fetch_all(&mut self.0)
-        .await;
-        rows.expect("unresolved_attempts")
-            .iter()
-            .map(listed)
-            .collect()
+        let query = "SELECT u.* FROM unresolved_attempts AS u
+             JOIN attempts AS a ON a.id = u.attempt_id ORDER BY u.session_id, a.fence";
+        let rows = fetch_all!(self, sqlx::query_as::<_, RawListed>(query));
+        let rows = rows.expect("unresolved_attempts");
+        rows.into_iter().map(listed).collect()
     }
 
     /// One number.
     pub(crate) async fn number(&mut self, query: &'static str) -> i64 {
-        let number = sqlx::query_scalar(query).fetch_one(&mut self.0).await;
-        number.expect("a number")
+        let numbers = fetch_all!(self, sqlx::query_scalar(query));
+        numbers.expect("a number")[0]
     }
 
     /// What somebody else than the ledger does to the tables; how many rows it changed.
     pub(crate) async fn change(&mut self, statement: String) -> u64 {
-        let done = sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut self.0)
-            .await;
-        done.expect("a change").rows_affected()
+        let query = AssertSqlSafe(statement);
+        match self {
+            Self::Sqlite(connection) => {
+                let done = sqlx::query(query).execute(connection).await;
+                done.expect("a change").rows_affected()
+            }
+            Self::Postgres(connection) => {
+                let done = sqlx::query(query).execute(connection).await;
+                done.expect("a change").rows_affected()
+            }
+        }
     }
 
     /// Lets go of the database.
     pub(crate) async fn close(self) {
-        self.0.close().await.expect("closed");
+        let closed = match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        };
+        closed.expect("closed");
     }
 }
 
-fn session(row: &SqliteRow) -> SessionRow {
-    let state: &str = row.get("state");
+#[derive(sqlx::FromRow)]
+struct RawSession {
+    id: i64,
+    run_id: i64,
+    legacy_key: Vec<u8>,
+    state: String,
+    reason: Option<String>,
+    error_type: Option<String>,
+    fence: i64,
+    attempt_id: Option<Vec<u8>>,
+    lease_until: Option<i64>,
+    attempts_spent: i64,
+    unknown_outcomes: i64,
+    has_token: bool,
+    due_at: Option<i64>,
+    member_session_id: Option<String>,
+}
+
+fn session(row: RawSession) -> SessionRow {
     SessionRow {
-        session: SessionId(row.get("id")),
-        run: RunId(row.get("run_id")),
-        key: LegacyKey(sixteen(row.get("legacy_key"))),
-        state: SessionState::from_str(state).expect("a state"),
-        reason: row.get("reason"),
-        error_type: row.get("error_type"),
-        fence: Fence(row.get("fence")),
-        attempt: row
-            .get::<Option<&[u8]>, _>("attempt_id")
-            .map(|id| AttemptId(sixteen(id))),
-        lease_until: row
-            .get::<Option<i64>, _>("lease_until")
-            .map(Timestamp::from_millis),
-        attempts_spent: row.get("attempts_spent"),
-        unknown_outcomes: row.get("unknown_outcomes"),
-        has_token: row.get("has_token"),
-        waits_until: row
-            .get::<Option<i64>, _>("due_at")
-            .map(Timestamp::from_millis),
-        mapped_to: row.get("member_session_id"),
+        session: SessionId(row.id),
+        run: RunId(row.run_id),
+        key: LegacyKey(sixteen(&row.legacy_key)),
+        state: SessionState::from_str(&row.state).expect("a state"),
+        reason: row.reason,
+        error_type: row.error_type,
+        fence: Fence(row.fence),
+        attempt: row.attempt_id.map(|id| AttemptId(sixteen(&id))),
+        lease_until: row.lease_until.map(Timestamp::from_millis),
+        attempts_spent: row.attempts_spent,
+        unknown_outcomes: row.unknown_outcomes,
+        has_token: row.has_token,
+        waits_until: row.due_at.map(Timestamp::from_millis),
+        mapped_to: row.member_session_id,
     }
 }
 
-fn attempt(row: &SqliteRow) -> AttemptRow {
+#[derive(sqlx::FromRow)]
+struct RawAttempt {
+    id: Vec<u8>,
+    fence: i64,
+    ended_at: i64,
+    outcome: String,
+    http_status: Option<i64>,
+    error_type: Option<String>,
+    request_id: Option<String>,
+}
+
+fn attempt(row: RawAttempt) -> AttemptRow {
     AttemptRow {
-        attempt: AttemptId(sixteen(row.get("id"))),
-        fence: Fence(row.get("fence")),
-        ended_at: Timestamp::from_millis(row.get("ended_at")),
-        outcome: row.get("outcome"),
-        http_status: row.get("http_status"),
-        error_type: row.get("error_type"),
-        request_id: row.get("request_id"),
+        attempt: AttemptId(sixteen(&row.id)),
+        fence: Fence(row.fence),
+        ended_at: Timestamp::from_millis(row.ended_at),
+        outcome: row.outcome,
+        http_status: row.http_status,
+        error_type: row.error_type,
+        request_id: row.request_id,
     }
 }
 
-fn listed(row: &SqliteRow) -> ListedRow {
-    let state: &str = row.get("state");
+#[derive(sqlx::FromRow)]
+struct RawListed {
+    attempt_id: Vec<u8>,
+    run_id: i64,
+    state: String,
+    due_at: i64,
+    organization_id: Option<String>,
+    member_id: Option<String>,
+    revoked: i64,
+}
+
+fn listed(row: RawListed) -> ListedRow {
     ListedRow {
-        attempt: AttemptId(sixteen(row.get("attempt_id"))),
-        run: RunId(row.get("run_id")),
-        state: UnresolvedState::from_str(state).expect("a state"),
-        due_at: Timestamp::from_millis(row.get("due_at")),
-        organization_id: row.get("organization_id"),
-        member_id: row.get("member_id"),
-        revoked: row.get("revoked"),
+        attempt: AttemptId(sixteen(&row.attempt_id)),
+        run: RunId(row.run_id),
+        state: UnresolvedState::from_str(&row.state).expect("a state"),
+        due_at: Timestamp::from_millis(row.due_at),
+        organization_id: row.organization_id,
+        member_id: row.member_id,
+        revoked: row.revoked,
     }
 }
 

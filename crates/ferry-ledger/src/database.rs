@@ -1,0 +1,47 @@
+//! Which database is behind the ledger.
+//!
+//! What decides stands once, beside each verb's types; each database has the same methods with its
+//! own SQL in `sqlite/<verb>.rs` and `postgres/<verb>.rs`.
+
+use crate::postgres::{PostgresChange, PostgresLedger};
+use crate::sqlite::{SqliteChange, SqliteLedger};
+use crate::{Ledger, LedgerError};
+
+/// Something of either database.
+#[derive(Debug, Clone)]
+pub(crate) enum Either<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+/// The connections.
+pub(crate) type Database = Either<SqliteLedger, PostgresLedger>;
+
+/// A write transaction: gone without a trace unless it is committed.
+pub(crate) type Change = Either<SqliteChange, PostgresChange>;
+
+/// Does the same on whichever database it is.
+macro_rules! either {
+    ($either:expr, $it:ident => $done:expr) => {
+        match $either {
+            $crate::database::Either::Sqlite($it) => $done,
+            $crate::database::Either::Postgres($it) => $done,
+        }
+    };
+}
+pub(crate) use either;
+
+impl Ledger {
+    pub(crate) async fn write(&self) -> Result<Change, LedgerError> {
+        Ok(match &self.database {
+            Database::Sqlite(database) => Change::Sqlite(database.write().await?),
+            Database::Postgres(database) => Change::Postgres(database.write().await?),
+        })
+    }
+}
+
+impl Change {
+    pub(crate) async fn commit(self) -> Result<(), LedgerError> {
+        Ok(either!(self, change => change.transaction.commit().await?))
+    }
+}

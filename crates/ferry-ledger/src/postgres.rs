@@ -1,0 +1,108 @@
+//! The ledger in a PostgreSQL database: many processes, on many hosts.
+//!
+//! Three rules keep them out of each other's way:
+//!
+//! - **First lock, then look.** A statement sees the rows as they were when it began. So the rows of
+//!   `sessions` are locked by one statement, and what belongs to them is read or written by the next.
+//! - **In the order of their ids**, once a transaction: who waits for a row holds none behind it, so
+//!   that nobody waits in a circle. A claim does not wait at all.
+//! - **Registrars take turns** ([`PostgresChange::take_turn`]), since two of them may bring the same
+//!   session.
+
+use std::sync::Arc;
+
+use ferry_core::Timestamp;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Postgres, Transaction};
+
+mod cancel;
+mod claim;
+mod clock;
+mod due;
+mod keys;
+mod mappings;
+mod record;
+mod register;
+mod report;
+mod roles;
+mod runs;
+mod settings;
+mod sweep;
+mod workers;
+
+use clock::ServerClock;
+pub use settings::{PostgresSettings, PostgresUrl, PostgresUrlError};
+
+use crate::error::LedgerError;
+use crate::ledger::migrated;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Connections to a server.
+#[derive(Clone)]
+pub(crate) struct PostgresLedger {
+    pool: PgPool,
+    clock: Arc<ServerClock>,
+}
+
+/// A write transaction.
+#[derive(Debug)]
+pub(crate) struct PostgresChange {
+    pub(crate) transaction: Transaction<'static, Postgres>,
+    clock: Arc<ServerClock>,
+    /// Known sessions are locked: see [`PostgresChange::hold`].
+    pub(crate) holds_sessions: bool,
+}
+
+impl PostgresLedger {
+    pub(crate) async fn connect(settings: PostgresSettings) -> Result<Self, LedgerError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections)
+            .acquire_timeout(settings.acquire_timeout)
+            .connect_with(settings.connect_options())
+            .await?;
+        // Behind an advisory lock: of several processes one migrates, the others wait.
+        migrated(MIGRATIONS.run(&pool).await, LedgerError::from)?;
+        let clock = ServerClock::ask(&pool).await?;
+        Ok(Self {
+            pool,
+            clock: Arc::new(clock),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) async fn write(&self) -> Result<PostgresChange, LedgerError> {
+        Ok(PostgresChange {
+            transaction: self.pool.begin().await?,
+            clock: Arc::clone(&self.clock),
+            holds_sessions: false,
+        })
+    }
+
+    /// A transaction that may look through a whole table: one snapshot, and no timeout that is meant
+    /// for short statements.
+    async fn look_through(&self) -> Result<Transaction<'static, Postgres>, LedgerError> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+             SET LOCAL statement_timeout = '10min'";
+        Ok(self.pool.begin_with(begin).await?)
+    }
+}
+
+impl PostgresChange {
+    /// Waits until these sessions are nobody else's, and keeps them until the end.
+    async fn lock(&mut self, ids: &[i64]) -> Result<(), LedgerError> {
+        sqlx::query("/* lock */ SELECT FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE")
+            .bind(ids)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+}

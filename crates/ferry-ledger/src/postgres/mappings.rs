@@ -1,0 +1,39 @@
+//! Legacy session → Stytch session.
+
+use ferry_core::id::LegacyKey;
+
+use super::PostgresLedger;
+use crate::LedgerError;
+use crate::mappings::MappingRow;
+
+impl PostgresLedger {
+    pub(crate) async fn lookup(&self, key: LegacyKey) -> Result<Option<MappingRow>, LedgerError> {
+        let row = sqlx::query_as(
+            "/* lookup */ SELECT s.legacy_key, m.session_id, m.organization_id, m.member_id,
+                 m.member_session_id, m.session_token, m.expires_at, m.state
+             FROM sessions AS s JOIN mappings AS m ON m.session_id = s.id WHERE s.legacy_key = $1",
+        )
+        .bind(&key.0[..])
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn mappings(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<MappingRow>, LedgerError> {
+        let rows = sqlx::query_as(
+            "/* mappings */ SELECT s.legacy_key, m.session_id, m.organization_id, m.member_id,
+                 m.member_session_id, m.session_token, m.expires_at, m.state
+             FROM mappings AS m JOIN sessions AS s ON s.id = m.session_id
+             WHERE m.session_id > $1 ORDER BY m.session_id LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+}
