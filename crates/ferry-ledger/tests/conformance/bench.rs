@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferry_core::Timestamp;
 use ferry_core::id::{RunId, SessionId};
 use ferry_core::session::ExportRow;
 use ferry_ledger::claim::{Claim, Lease};
@@ -10,7 +11,7 @@ use ferry_ledger::due::DueCursor;
 use ferry_ledger::record::Finished;
 use ferry_ledger::register::Registered;
 use ferry_ledger::runs::{Run, RunSource};
-use ferry_ledger::{Ledger, LedgerError};
+use ferry_ledger::{Clock, Ledger, LedgerError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -57,6 +58,11 @@ impl Bench {
             tables: database.tables().await,
             database,
         }
+    }
+
+    /// By the clock that the ledger goes by.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Begins a run, or finds the one of this name.

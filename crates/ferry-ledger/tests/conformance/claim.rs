@@ -48,7 +48,7 @@ async fn a_lease_carries_all_that_the_call_needs(bench: &mut Bench) -> Result<()
     let lease = bench.lease(&alice).await?;
     let row = bench.row(&alice).await;
     assert_eq!((lease.session, lease.run), (row.session, run));
-    assert_eq!(lease.until, bench.clock.now().plus(LEASE));
+    assert_eq!(lease.until, bench.now().plus(LEASE));
     assert_eq!(lease.legacy_key, alice.key());
     assert_eq!(lease.organization, alice.session.organization);
     assert_eq!(lease.facts, alice.session.facts);
@@ -200,7 +200,7 @@ async fn a_takeover_lists_the_old_attempt_in_the_same_commit(
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].attempt, listed[0].run), (old.attempt, run));
     assert_eq!(listed[0].state, UnresolvedState::Unresolved);
-    assert_eq!(listed[0].due_at, bench.clock.now().plus(QUIET));
+    assert_eq!(listed[0].due_at, bench.now().plus(QUIET));
     Ok(())
 }
 
@@ -263,6 +263,6 @@ async fn voided_leases_are_taken_over_at_once(bench: &mut Bench) -> Result<(), L
     // Of a lease that was cut short the quiet time counts from now.
     let listed = bench.tables.listed().await;
     assert_eq!(listed[0].attempt, alice.attempt);
-    assert_eq!(listed[0].due_at, bench.clock.now().plus(QUIET));
+    assert_eq!(listed[0].due_at, bench.now().plus(QUIET));
     Ok(())
 }

@@ -85,7 +85,7 @@ async fn a_waiting_session_is_not_due_before_its_time(
     let run = bench.active_run("spring", [alice_active()]).await?;
     let lease = bench.lease(&alice_active()).await?;
     bench.record(deferred(&lease, WAIT)).await?;
-    let end = bench.clock.now().plus(WAIT);
+    let end = bench.now().plus(WAIT);
     bench.clock.set_just_before(end);
     assert_eq!(bench.due_from_head(run).await?, []);
     bench.clock.set(end);

@@ -228,7 +228,7 @@ async fn the_sweeper_waits_until_the_old_lease_is_over(
     let due: Vec<_> = due.iter().map(|row| (row.attempt, row.due_at)).collect();
     let expected = [
         (live.attempt, live.until.plus(QUIET_AFTER_REVIVAL)),
-        (over.attempt, bench.clock.now().plus(QUIET_AFTER_REVIVAL)),
+        (over.attempt, bench.now().plus(QUIET_AFTER_REVIVAL)),
     ];
     assert_eq!(due, expected);
     Ok(())

@@ -50,7 +50,7 @@ async fn an_attempt_is_not_due_before_its_quiet_time_is_over(
 ) -> Result<(), LedgerError> {
     bench.active_run("spring", [alice_active()]).await?;
     let attempt = unresolved_attempt(bench, &alice_active()).await?;
-    let end = bench.clock.now().plus(QUIET);
+    let end = bench.now().plus(QUIET);
     bench.clock.set_just_before(end);
     assert_eq!(due(bench).await?, []);
     assert_eq!(bench.ledger.next_look().await?, Some(end));
