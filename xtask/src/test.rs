@@ -3,13 +3,15 @@
 use std::process::Command;
 
 use anyhow::Result;
+use ferry_testbed::postgres::{PrivatePostgres, SHARED_SETTING};
 use ferry_testbed::rabbitmq::PrivateBroker;
-use ferry_testbed::{AMQP_URL, docker_answers};
+use ferry_testbed::{AMQP_URL, POSTGRES_URL, docker_answers};
 
 use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, NEXTEST, install_debian};
 
-/// The vendor's SDKs are tried against the simulator, the queue on a broker.
+/// The vendor's SDKs are tried against the simulator, the queue on a broker, the ledger on a
+/// database.
 const PROGRAMS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["python3", "-c", "import ensurepip, venv"],
@@ -23,6 +25,10 @@ const PROGRAMS: &[DebianProgram] = &[
         probe: &["test", "-x", ferry_testbed::rabbitmq::SERVER],
         packages: &["rabbitmq-server"],
     },
+    DebianProgram {
+        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb"],
+        packages: &["postgresql"],
+    },
 ];
 
 /// Installs what is missing, then runs every test; the runner's summary comes last.
@@ -33,31 +39,42 @@ pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
     if arguments.is_empty() {
         run(cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
     }
-    let arguments = arguments.iter().map(String::as_str);
-    let nextest = ["nextest", "run", "--workspace"]
-        .into_iter()
-        .chain(arguments);
-    let mut nextest = cargo(&nextest.collect::<Vec<_>>());
+    let mut nextest = cargo(&["nextest", "run"]);
+    if !arguments.iter().any(|argument| names_a_package(argument)) {
+        nextest.arg("--workspace");
+    }
+    nextest.args(arguments);
     services.tell(&mut nextest);
     run(nextest)
+}
+
+/// Cargo would build the whole workspace beside it.
+fn names_a_package(argument: &str) -> bool {
+    argument.starts_with("-p") || argument.starts_with("--package")
 }
 
 /// What the tests share. It ends when it is dropped.
 struct Services {
     broker: Option<PrivateBroker>,
+    postgres: Option<PrivatePostgres>,
 }
 
 impl Services {
     /// Starts what is neither named in the environment nor to be had in a container.
     fn start() -> Result<Self> {
-        if std::env::var_os(AMQP_URL).is_some() || docker_answers() {
-            return Ok(Self { broker: None });
-        }
-        eprintln!("starting a private RabbitMQ, some 20 s");
-        let broker = PrivateBroker::start("", "")?;
-        Ok(Self {
-            broker: Some(broker),
-        })
+        let postgres = is_ours(POSTGRES_URL)
+            .then(|| {
+                eprintln!("starting a private PostgreSQL");
+                PrivatePostgres::start(SHARED_SETTING)
+            })
+            .transpose()?;
+        let broker = is_ours(AMQP_URL)
+            .then(|| {
+                eprintln!("starting a private RabbitMQ, some 20 s");
+                PrivateBroker::start("", "")
+            })
+            .transpose()?;
+        Ok(Self { broker, postgres })
     }
 
     /// Tells a command where they are.
@@ -65,5 +82,13 @@ impl Services {
         if let Some(broker) = &self.broker {
             command.env(AMQP_URL, broker.url());
         }
+        if let Some(postgres) = &self.postgres {
+            command.env(POSTGRES_URL, postgres.url());
+        }
     }
+}
+
+/// Whether nobody else gives us a service.
+fn is_ours(variable: &str) -> bool {
+    std::env::var_os(variable).is_none() && !docker_answers()
 }

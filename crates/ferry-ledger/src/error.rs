@@ -1,5 +1,7 @@
 //! What can go wrong with the ledger, and what to do about it.
 
+use ferry_core::id::RunId;
+
 /// A failure of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -59,6 +61,12 @@ pub enum LedgerError {
         /// The run.
         name: String,
     },
+    /// Another process takes the same export in, and has come further.
+    #[error("run {run} is being registered by another process: let it end, or run again to go on")]
+    RegisteringElsewhere {
+        /// The run.
+        run: RunId,
+    },
     /// No such run.
     #[error("there is no run {name:?}: `ferry status` lists the runs of this ledger")]
     UnknownRun {
@@ -78,7 +86,11 @@ impl LedgerError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Driver(_) | Self::DiskFull | Self::Busy | Self::ReadOnly
+            Self::Driver(_)
+                | Self::DiskFull
+                | Self::Busy
+                | Self::ReadOnly
+                | Self::RegisteringElsewhere { .. }
         )
     }
 }

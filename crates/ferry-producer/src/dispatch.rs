@@ -116,6 +116,24 @@ pub async fn dispatch(
     Ok(())
 }
 
+/// Publishes the most urgent sessions that are due, up to the window, and returns how many. Whoever
+/// dispatches goes on.
+pub async fn prime(
+    settings: Settings,
+    ledger: &Ledger,
+    queue: &Queue,
+) -> Result<usize, DispatchError> {
+    let Scope::Run(run) = settings.scope else {
+        return Ok(0);
+    };
+    let room = settings.window.saturating_sub(queue.depth().await?);
+    let mut walks = [Walk::new(run)];
+    walks[0].read(ledger, room).await?;
+    let messages = walk::most_urgent(&mut walks, room);
+    queue.publish(&messages).await?;
+    Ok(messages.len())
+}
+
 struct Dispatcher<'a> {
     settings: Settings,
     ledger: &'a Ledger,

@@ -4,13 +4,21 @@
 #[derive(Debug, thiserror::Error)]
 pub enum TestbedError {
     /// There is none.
-    #[error(
-        "no RabbitMQ for the tests: `cargo xtask test` gets one, or name one in FERRY_TEST_AMQP_URL"
-    )]
-    NoBroker,
+    #[error("no {service} for the tests: `cargo xtask test` gets one, or name one in {variable}")]
+    None {
+        /// What.
+        service: &'static str,
+        /// The environment variable that may name one.
+        variable: &'static str,
+    },
     /// Debian's package is not there.
-    #[error("no RabbitMQ to start: `cargo xtask test` installs Debian's rabbitmq-server")]
-    NotInstalled,
+    #[error("no {service} to start: `cargo xtask test` installs Debian's {package}")]
+    NotInstalled {
+        /// What.
+        service: &'static str,
+        /// What has it.
+        package: &'static str,
+    },
     /// It started and ended.
     #[error("the private {service} ended by itself: {output}")]
     Ended {
@@ -40,6 +48,12 @@ pub enum TestbedError {
     /// The container.
     #[error("the container did not start: {0}")]
     Container(String),
+    /// A URL that is none, or has no host and port.
+    #[error("not a service's URL: {0}")]
+    Url(&'static str),
+    /// A database is not made.
+    #[error("PostgreSQL refused: {0}")]
+    Database(String),
     /// The machine.
     #[error(transparent)]
     Machine(#[from] std::io::Error),

@@ -1,23 +1,21 @@
 //! A private broker: an instance of Debian's `rabbitmq-server`, to be rough with.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::TestbedError;
 use crate::port::{free_ports, listens};
+use crate::process::{Server, finish, signal, until_our_end};
 
 /// The server of Debian's package. The one on the path starts it as another user.
 pub const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// It is up in some 20 s; on two cores with other brokers starting it takes longer.
 const LONGEST_START: Duration = Duration::from_mins(3);
-/// Between two looks whether it is up.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A broker of our own, on loopback. It ends when it is dropped.
 ///
@@ -29,7 +27,7 @@ pub struct PrivateBroker {
     ports: Ports,
     /// Tells other Erlang nodes on this machine where it is; a private one clashes with nobody's.
     port_mapper: Child,
-    server: Child,
+    server: Server,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +42,10 @@ impl PrivateBroker {
     /// `advanced` is the content of `advanced.config`, Erlang terms.
     pub fn start(settings: &str, advanced: &str) -> Result<Self, TestbedError> {
         if !is_installed() {
-            return Err(TestbedError::NotInstalled);
+            return Err(TestbedError::NotInstalled {
+                service: "RabbitMQ",
+                package: "rabbitmq-server",
+            });
         }
         let folder = tempfile::Builder::new()
             .prefix("ferry-rabbitmq")
@@ -84,22 +85,12 @@ impl PrivateBroker {
     /// `rabbitmqctl` with these arguments; what it prints.
     pub fn control(&self, arguments: &[&str]) -> Result<String, TestbedError> {
         let mut tool = program(CONTROL, self.folder.path(), self.ports);
-        let output = tool.arg("--quiet").args(arguments).output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            return Ok(text(&output.stdout));
-        }
-        Err(TestbedError::Tool {
-            tool: format!("rabbitmqctl {}", arguments.join(" ")),
-            output: text(&output.stdout) + &text(&output.stderr),
-        })
+        finish(tool.arg("--quiet").args(arguments))
     }
 
     /// SIGKILL.
     pub fn kill(&mut self) -> Result<(), TestbedError> {
-        self.server.kill()?;
-        self.server.wait()?;
-        Ok(())
+        self.server.kill()
     }
 
     /// Starts it again after [`PrivateBroker::kill`], on its data.
@@ -120,60 +111,26 @@ impl PrivateBroker {
 
     /// SIGSTOP: its connections stay open and nobody answers.
     pub fn freeze(&self) -> Result<(), TestbedError> {
-        self.signal("STOP")
+        signal("STOP", &[self.server.id()])
     }
 
     /// SIGCONT.
     pub fn thaw(&self) -> Result<(), TestbedError> {
-        self.signal("CONT")
-    }
-
-    fn signal(&self, name: &str) -> Result<(), TestbedError> {
-        let (script, id) = (format!("kill -{name} \"$1\""), self.server.id().to_string());
-        let status = Command::new("sh")
-            .args(["-c", &script, "sh", &id])
-            .status()?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(TestbedError::Tool {
-            tool: script,
-            output: status.to_string(),
-        })
+        signal("CONT", &[self.server.id()])
     }
 
     fn wait_until_up(&mut self) -> Result<(), TestbedError> {
-        let service = "rabbitmq-server";
-        let began = Instant::now();
-        while !listens(self.ports.amqp) {
-            if self.server.try_wait()?.is_some() {
-                let output = self.output();
-                return Err(TestbedError::Ended { service, output });
-            }
-            if began.elapsed() > LONGEST_START {
-                return Err(TestbedError::TooSlow {
-                    service,
-                    seconds: LONGEST_START.as_secs(),
-                    output: self.output(),
-                });
-            }
-            thread::sleep(LOOK_EVERY);
-        }
-        Ok(())
-    }
-
-    fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+        let port = self.ports.amqp;
+        self.server.wait_until(|| listens(port), LONGEST_START)
     }
 }
 
 impl Drop for PrivateBroker {
     fn drop(&mut self) {
-        for child in [&mut self.server, &mut self.port_mapper] {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // They may have ended by themselves.
+        let _ = self.server.kill();
+        let _ = self.port_mapper.kill();
+        let _ = self.port_mapper.wait();
     }
 }
 
@@ -199,17 +156,9 @@ fn write_configuration(
     Ok(())
 }
 
-fn server(folder: &Path, ports: Ports) -> Result<Child, TestbedError> {
-    let output = File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("output"))?;
-    let mut server = program(SERVER, folder, ports);
-    server
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output);
-    Ok(server.spawn()?)
+fn server(folder: &Path, ports: Ports) -> Result<Server, TestbedError> {
+    let command = program(SERVER, folder, ports);
+    Server::start("rabbitmq-server", command, folder.join("output"))
 }
 
 /// A program of the package, in an environment that leads to this folder and nowhere else.
@@ -234,12 +183,5 @@ fn program(path: &str, folder: &Path, ports: Ports) -> Command {
         // Without a shell around it, its process is our child.
         .env("RABBITMQ_ALLOW_INPUT", "1")
         .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-noinput");
-    command
-}
-
-/// A command that the system ends when the thread that started it ends.
-fn until_our_end(name: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", name]);
     command
 }

@@ -40,6 +40,8 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
+    Enqueue(EnqueueArgs),
+    Work(WorkArgs),
     Status(StatusArgs),
     Runs(RunsArgs),
     Pause(PauseArgs),
@@ -82,6 +84,50 @@ pub(crate) struct RunArgs {
     /// Print the report as one JSON object, the last line on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Register an export, dispatch the first of its sessions, and leave the rest to the workers.
+///
+/// The same command after a crash goes on where it was. Two at once on the same export register it
+/// once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry enqueue sessions.csv --run wave-1
+  zcat sessions.csv.gz | ferry enqueue - --run wave-2 --json")]
+pub(crate) struct EnqueueArgs {
+    /// CSV or NDJSON, plain, .gz or .zst; `-` reads standard input.
+    pub(crate) export: PathBuf,
+    /// The run's name. Without it, it is made from the export's name and content.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
+    /// Sessions per second of the workers, or `unlimited` (on loopback only): so far ahead of them
+    /// is dispatched.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+    /// Print the run's books as one JSON object, the last line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Carry the sessions of all active runs, until stopped.
+///
+/// Any number of workers share a fleet's ledger and queue; one of them dispatches, one of them
+/// sweeps. The first SIGTERM or Ctrl-C finishes what is in flight within 20 s, the second stops at
+/// once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry work
+  ferry work --until-empty --rate 20")]
+pub(crate) struct WorkArgs {
+    /// Leave when no run has anything left to call or to look up. Paused runs are not waited for.
+    #[arg(long)]
+    pub(crate) until_empty: bool,
+    /// Sessions per second of this worker, or `unlimited` (on loopback only).
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+    /// Calls in flight at once.
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) concurrency: Option<u32>,
 }
 
 /// Show a run as it stands, from any shell; without a name, all runs.

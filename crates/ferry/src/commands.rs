@@ -3,12 +3,14 @@
 mod config;
 mod control;
 mod demo;
+mod enqueue;
 mod keys;
 mod run;
 mod runs;
 mod sim;
 mod status;
 mod sweep;
+mod work;
 
 use anyhow::{Context, Result};
 
@@ -23,6 +25,8 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
+            Command::Enqueue(args) => Box::pin(enqueue::execute(cli.global, args)).await,
+            Command::Work(args) => Box::pin(work::execute(cli.global, args)).await,
             Command::Status(args) => status::execute(cli.global, args).await,
             Command::Runs(args) => runs::execute(cli.global, &args).await,
             Command::Pause(args) => control::pause(cli.global, &args).await,

@@ -1,6 +1,5 @@
 //! Puts the parts of a crossing together.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +8,6 @@ use ferry_core::books::Books;
 use ferry_core::outcome::Unanswered;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
-use ferry_ledger::Ledger;
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
 use ferry_worker::pace::Pace;
@@ -18,6 +16,7 @@ use ferry_worker::{Settings, Tools};
 
 use crate::config::{Api, Config, Environment, Rate};
 use crate::exit::{Coded, Exit};
+use crate::site::Site;
 
 /// The parts of a crossing.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endp
 }
 
 impl Crossing {
-    pub(crate) fn new(config: &Config, endpoint: Endpoint, ledger: Ledger) -> Result<Self> {
+    pub(crate) fn new(config: &Config, endpoint: Endpoint, site: &Site) -> Result<Self> {
         let stytch = Client::new(&ferry_stytch::Settings {
             call_timeout: config.stytch.call_timeout.get(),
             connect_timeout: config.stytch.call_timeout.get() / 2,
@@ -74,19 +73,17 @@ impl Crossing {
                 },
             )
         })?;
-        let rate = config.rates.stytch.per_second();
-        let window = rate.map_or(UNLIMITED_WINDOW, window_at);
         let tools = Tools {
-            ledger,
+            ledger: site.ledger.clone(),
             stytch,
-            pace: Arc::new(Pace::new(rate)),
+            pace: Arc::new(Pace::new(config.rates.stytch.per_second())),
             tally: Arc::new(Tally::default()),
             settings: Arc::new(settings(config)),
         };
         Ok(Self {
             tools,
-            queue: Queue::embedded(window),
-            window,
+            queue: site.queue.clone(),
+            window: window(config),
         })
     }
 
@@ -133,8 +130,12 @@ impl Crossing {
     }
 }
 
-fn window_at(rate: NonZeroU32) -> usize {
-    (rate.get() * WINDOW_SECONDS) as usize
+/// How many messages the dispatcher keeps ahead of the workers.
+pub(crate) fn window(config: &Config) -> usize {
+    let rate = config.rates.stytch.per_second();
+    rate.map_or(UNLIMITED_WINDOW, |rate| {
+        (rate.get() * WINDOW_SECONDS) as usize
+    })
 }
 
 fn settings(config: &Config) -> Settings {

@@ -11,7 +11,6 @@ use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, SystemClock};
 use rand::rngs::StdRng;
 
-use crate::config::Secret;
 use crate::exit::{Coded, Exit};
 use crate::key_ring::{self, Whose};
 
@@ -25,11 +24,7 @@ pub(crate) struct DataFolder {
 impl DataFolder {
     /// Makes the folder if need be, and takes its lock.
     pub(crate) fn lock(path: &Path) -> Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|error| cannot_make(path, error))?;
+        make(path)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -51,6 +46,14 @@ impl DataFolder {
         }
     }
 
+    /// For rejects files alone: the ledger is elsewhere. Made when the first file is.
+    pub(crate) fn shared(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _lock: None,
+        }
+    }
+
     /// For commands that only look: beside a process that works on it.
     pub(crate) fn look(path: &Path) -> Result<Self> {
         if path.join(LEDGER).is_file() {
@@ -67,11 +70,6 @@ impl DataFolder {
         }
     }
 
-    /// Opens the ledger with the key ring from the environment or from the folder.
-    pub(crate) async fn open_ledger(&self, keys: &Secret, rng: &mut StdRng) -> Result<Ledger> {
-        self.open(key_ring::from_environment(keys)?, rng).await
-    }
-
     /// Opens the ledger with the key ring that is given, else with the folder's own.
     pub(crate) async fn open(&self, given: Option<KeyRing>, rng: &mut StdRng) -> Result<Ledger> {
         let keys = match given {
@@ -82,9 +80,10 @@ impl DataFolder {
         Ok(Ledger::open(&path, keys, Arc::new(SystemClock::start())).await?)
     }
 
-    /// Where a file of this folder lies.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+    /// Where a file of this folder lies, which is made if need be.
+    pub(crate) fn file(&self, name: &str) -> Result<PathBuf> {
+        make(&self.path)?;
+        Ok(self.path.join(name))
     }
 
     fn own_keys(&self, rng: &mut StdRng) -> Result<KeyRing> {
@@ -110,6 +109,14 @@ const LEDGER: &str = "ledger.sqlite";
 const KEYS: &str = "keys";
 
 const WRITABLE: &str = "give it room and write permission, or name another folder with --data";
+
+fn make(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| cannot_make(path, error))
+}
 
 fn cannot_make(path: &Path, error: io::Error) -> anyhow::Error {
     let path = path.display();

@@ -10,21 +10,14 @@ mod crew;
 mod crossing;
 mod data_folder;
 mod exit;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "served once a command runs for long")
-)]
 mod health;
 mod key_ring;
-#[expect(
-    dead_code,
-    reason = "what a fleet needs is read once `Ledger::connect` is there"
-)]
 mod place;
 mod progress;
 mod registering;
 mod rejects_file;
 mod report;
+mod site;
 mod stop;
 mod telemetry;
 

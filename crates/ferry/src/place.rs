@@ -36,6 +36,8 @@ pub(crate) struct Fleet {
     pub(crate) ledger: LedgerServer,
     pub(crate) queue: ferry_queue::Settings,
     pub(crate) keys: KeyRing,
+    /// For rejects files.
+    pub(crate) folder: PathBuf,
 }
 
 /// The database that holds the ledger.
@@ -63,6 +65,7 @@ fn resolve(config: &Config) -> Result<Place> {
             ledger: ledger_server(&config.ledger)?,
             queue: queue_settings(&config.queue)?,
             keys: keys.ok_or_else(|| anyhow!(NO_KEYS))?,
+            folder: config.data.folder.clone(),
         }))),
         (true, false) => bail!(
             "queue.url is set and ledger.url is not: workers elsewhere would be told of sessions in a ledger on this machine's disk, and see nothing. Set FERRY_LEDGER__URL too, or unset FERRY_QUEUE__URL to do all on this machine"
@@ -137,10 +140,15 @@ impl Place {
                 let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
                 DataFolder::look(&folder)?.open(keys, &mut rng).await
             }
-            Self::Fleet(_) => {
-                Err(anyhow!("a ledger on PostgreSQL is not built yet").context(Coded(Exit::Usage)))
-            }
+            Self::Fleet(fleet) => fleet.ledger.connect(fleet.keys).await,
         }
+    }
+}
+
+impl LedgerServer {
+    /// Connects to it.
+    pub(crate) async fn connect(self, _keys: KeyRing) -> Result<Ledger> {
+        Err(anyhow!("a ledger on PostgreSQL is not built yet").context(Coded(Exit::Usage)))
     }
 }
 

@@ -100,6 +100,30 @@ pub(crate) async fn of_crossing(
     }
 }
 
+/// Tells from time to time what this process has done, until `done`.
+pub(crate) async fn of_working(crossing: &Crossing, done: &CancellationToken) {
+    let tally = &crossing.tools.tally;
+    let finished = || {
+        let finished = [&tally.migrated, &tally.skipped, &tally.dead];
+        let finished = finished.map(|count| count.load(Ordering::Relaxed));
+        finished.iter().sum::<u64>()
+    };
+    let mut before = finished();
+    while pause(LINE_EVERY, done).await {
+        let now = finished();
+        tracing::info!(
+            migrated = tally.migrated.load(Ordering::Relaxed),
+            skipped = tally.skipped.load(Ordering::Relaxed),
+            dead = tally.dead.load(Ordering::Relaxed),
+            retried = tally.retried.load(Ordering::Relaxed),
+            in_flight = tally.in_flight.load(Ordering::Relaxed),
+            rate_per_second = format!("{:.1}", rate_per_second(now - before, LINE_EVERY)),
+            "working"
+        );
+        before = now;
+    }
+}
+
 fn show(bar: Option<&ProgressBar>, run: &Run, books: &Books, rate: f64, limited_by: &str) {
     let left = time_left(books.open(), rate).map(|left| HumanDuration(left).to_string());
     let left = left.unwrap_or_else(|| "unknown".to_owned());

@@ -1,14 +1,14 @@
 //! From an export to the ledger, with its progress.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use ferry_core::Timestamp;
 use ferry_core::state::RunState;
-use ferry_ledger::Ledger;
 use ferry_ledger::runs::{Run, RunSource};
-use ferry_producer::register::{self, Registrar};
+use ferry_ledger::{Ledger, LedgerError};
+use ferry_producer::register::{self, RegisterError, Registrar};
 use ferry_producer::source::{Export, Rules, SourceOptions};
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +17,89 @@ use crate::config::{Api, Config, Period};
 use crate::exit::{Coded, Exit};
 use crate::progress;
 
+/// An export that is to be a run.
+#[derive(Debug)]
+pub(crate) struct Registering<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) export: &'a Path,
+    /// The run's name; made from the export if there is none.
+    pub(crate) name: Option<&'a str>,
+}
+
+/// How often somebody else's progress is looked at who registers the same export.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Who comes no further for so long is gone.
+const STANDSTILL: Duration = Duration::from_secs(15);
+
+impl Registering<'_> {
+    /// The run, begun now or known from before.
+    pub(crate) async fn begin(&self) -> Result<(Run, Export)> {
+        let export = open(self.config, self.export, self.ledger.now()).await?;
+        let run = begin(self.ledger, &export, self.name).await?;
+        Ok((run, export))
+    }
+
+    /// Takes the export in, from where it was left. If another process is at it, waits for its end,
+    /// or goes on when it is gone. `None`: told to stop.
+    pub(crate) async fn take_in(
+        &self,
+        (mut run, mut export): (Run, Export),
+        stop: &CancellationToken,
+        rng: &mut StdRng,
+    ) -> Result<Option<Run>> {
+        let from_pipe = self.export == Path::new("-");
+        loop {
+            match read(self.ledger, &run, export, stop, rng).await {
+                Ok(true) => return Ok(Some(self.ledger.run(&run.name).await?)),
+                Ok(false) => return Ok(None),
+                Err(error) if is_elsewhere(&error) && !from_pipe => {
+                    tracing::info!(
+                        run.name = run.name,
+                        "another process registers this export; waiting for it"
+                    );
+                    if !self.wait_for_others(&run, stop).await? {
+                        return Ok(None);
+                    }
+                    (run, export) = self.begin().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Until the others are through, or gone. False: told to stop.
+    async fn wait_for_others(&self, run: &Run, stop: &CancellationToken) -> Result<bool> {
+        let (mut read, mut moved) = (0, Instant::now());
+        while moved.elapsed() < STANDSTILL {
+            let now = self.ledger.run(&run.name).await?;
+            if now.state != RunState::Registering {
+                break;
+            }
+            if now.rows_read != read {
+                (read, moved) = (now.rows_read, Instant::now());
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(false),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Another process has read on in the same export.
+fn is_elsewhere(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(RegisterError::Ledger(
+            LedgerError::RegisteringElsewhere { .. }
+        ))
+    )
+}
+
 /// Opens the export, and reads its beginning.
-pub(crate) async fn open(config: &Config, export: &Path, now: Timestamp) -> Result<Export> {
+async fn open(config: &Config, export: &Path, now: Timestamp) -> Result<Export> {
     let rules = Rules {
         key_from_token: config.export.key_from_token,
         audience: config.export.audience.clone(),
@@ -42,7 +123,7 @@ pub(crate) async fn open(config: &Config, export: &Path, now: Timestamp) -> Resu
 }
 
 /// The run of this export: begun now, or known from before.
-pub(crate) async fn begin(ledger: &Ledger, export: &Export, name: Option<&str>) -> Result<Run> {
+async fn begin(ledger: &Ledger, export: &Export, name: Option<&str>) -> Result<Run> {
     let identity = export.identity();
     let run = ledger
         .begin_run(&RunSource {
@@ -63,7 +144,7 @@ pub(crate) async fn begin(ledger: &Ledger, export: &Export, name: Option<&str>) 
 }
 
 /// Takes the export in, from where it was left. False: told to stop before its end.
-pub(crate) async fn take_in(
+async fn read(
     ledger: &Ledger,
     run: &Run,
     export: Export,

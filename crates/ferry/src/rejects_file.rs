@@ -22,7 +22,7 @@ pub(crate) async fn write(
     if page.is_empty() {
         return Ok(None);
     }
-    let path = folder.file(&format!("rejects-{}.csv", file_name(&run.name)));
+    let path = folder.file(&format!("rejects-{}.csv", file_name(&run.name)))?;
     let partial = path.with_extension("partial");
     let cannot = || format!("the rejects file {} cannot be written", path.display());
     let mut file = csv::Writer::from_writer(File::create(&partial).with_context(cannot)?);

@@ -11,13 +11,11 @@ use anyhow::{Result, anyhow};
 use ferry_ledger::Ledger;
 use ferry_sim::export::{self, Summary};
 use ferry_sim::{Faults, Options, Population, SessionState, Simulator};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 use crate::cli::{DemoArgs, Global, RunArgs};
 use crate::config::{Loaded, Rate};
-use crate::data_folder::DataFolder;
 use crate::exit::Exit;
+use crate::place::place;
 use crate::report::Report;
 use crate::{stop, telemetry};
 
@@ -42,7 +40,7 @@ pub(super) async fn execute(global: Global, args: DemoArgs) -> Result<Exit> {
         introduce(&simulator, &written, &file);
     }
     settle_in(&mut loaded, &simulator, &folder);
-    let stop = stop::on_signals()?;
+    let stop = stop::on_signals(None)?;
     let run = RunArgs {
         export: file,
         run: Some("demo".to_owned()),
@@ -123,11 +121,7 @@ async fn extra_alive(simulator: &Simulator, loaded: &Loaded) -> Result<u64> {
         .filter(|session| session.state == SessionState::Alive)
         .map(|session| session.session_id)
         .collect();
-    let folder = DataFolder::look(&loaded.config.data.folder)?;
-    let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
-    let ledger = folder
-        .open_ledger(&loaded.config.data.keys, &mut rng)
-        .await?;
+    let ledger = place(&loaded.config)?.look().await?;
     let missing = strike_out_mapped(&ledger, &mut alive).await?;
     ledger.close().await;
     if missing > 0 {

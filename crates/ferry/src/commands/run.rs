@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ferry_core::id::WorkerId;
-use ferry_producer::dispatch::Scope;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
@@ -13,10 +12,12 @@ use crate::cli::{Global, RunArgs};
 use crate::config::{Loaded, Overrides};
 use crate::crew::{Crew, Ended, Until};
 use crate::crossing::{self, Crossing};
-use crate::data_folder::DataFolder;
 use crate::exit::Exit;
+use crate::place::place;
+use crate::registering::Registering;
 use crate::report::Report;
-use crate::{progress, registering, rejects_file, stop};
+use crate::site::Site;
+use crate::{progress, rejects_file, stop};
 
 pub(super) async fn execute(global: Global, args: RunArgs) -> Result<Exit> {
     let overrides = Overrides {
@@ -25,7 +26,7 @@ pub(super) async fn execute(global: Global, args: RunArgs) -> Result<Exit> {
         ..global.overrides()
     };
     let loaded = super::load_and_log(&overrides)?;
-    let stop = stop::on_signals()?;
+    let stop = stop::on_signals(None)?;
     let (report, exit) = carry(&loaded, &args, &stop).await?;
     report.print(args.json)?;
     Ok(exit)
@@ -41,23 +42,28 @@ pub(super) async fn carry(
     let config = &loaded.config;
     let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
     let endpoint = crossing::endpoint(config, loaded.env)?;
-    let folder = DataFolder::lock(&config.data.folder)?;
-    let ledger = folder.open_ledger(&config.data.keys, &mut rng).await?;
-    let crossing = Crossing::new(config, endpoint, ledger.clone())?;
-    let export = registering::open(config, &args.export, ledger.now()).await?;
+    let site = Site::enter(place(config)?, crossing::window(config), &mut rng).await?;
+    let ledger = &site.ledger;
+    let crossing = Crossing::new(config, endpoint, &site)?;
+    let registering = Registering {
+        config,
+        ledger,
+        export: &args.export,
+        name: args.run.as_deref(),
+    };
+    // Before Stytch is asked: a wrong export is the likelier mistake.
+    let begun = registering.begin().await?;
+    let run = begun.0.clone();
     crossing.check_credentials().await?;
-    // We hold the lock: whoever had leases is gone.
-    ledger.void_leases().await?;
-    let run = registering::begin(&ledger, &export, args.run.as_deref()).await?;
     let migrated_before = ledger.books(run.id).await?.migrated;
-    let ended = if registering::take_in(&ledger, &run, export, stop, &mut rng).await? {
+    let ended = if registering.take_in(begun, stop, &mut rng).await?.is_some() {
         // A long crossing should not keep the operator from mending rejects meanwhile.
-        rejects_file::write(&folder, &ledger, &run).await?;
+        rejects_file::write(&site.folder, ledger, &run).await?;
         ledger.resume(run.id).await?;
         let crew = Crew {
             crossing: &crossing,
             worker: WorkerId::random(&mut rng),
-            scope: Scope::Run(run.id),
+            scope: site.scope(run.id),
             until: Until::Finished(run.id, Duration::from_secs(args.audit_timeout)),
         };
         let done = CancellationToken::new();
@@ -65,14 +71,14 @@ pub(super) async fn carry(
             let _done = done.drop_guard_ref();
             crew.work(stop, rng).await
         };
-        let shown = progress::of_crossing(&run, &ledger, &crossing, &done);
+        let shown = progress::of_crossing(&run, ledger, &crossing, &done);
         tokio::join!(crossed, shown).0?
     } else {
         Ended::Stopped
     };
-    let report = Report::of(&ledger, &run.name, migrated_before, began.elapsed()).await?;
-    let rejects_file = rejects_file::write(&folder, &ledger, &run).await?;
-    ledger.close().await;
+    let report = Report::of(ledger, &run.name, migrated_before, began.elapsed()).await?;
+    let rejects_file = rejects_file::write(&site.folder, ledger, &run).await?;
+    site.leave().await;
     let exit = exit(ended, &report);
     Ok((report.with_rejects_file(rejects_file), exit))
 }

@@ -40,7 +40,7 @@ async fn serve(args: SimArgs) -> Result<Exit> {
     println!("secret      {}", simulator.credentials().secret);
     println!("issuer      {}", simulator.issuer());
     println!("audit       {}/sim/audit", simulator.base_url());
-    stop::on_signals()?.cancelled().await;
+    stop::on_signals(None)?.cancelled().await;
     simulator.stop().await;
     Ok(Exit::Done)
 }

@@ -7,8 +7,9 @@ use rand::rngs::StdRng;
 
 use crate::cli::Global;
 use crate::crossing::{self, Crossing};
-use crate::data_folder::DataFolder;
 use crate::exit::Exit;
+use crate::place::place;
+use crate::site::Site;
 use crate::stop;
 
 /// Looks up attempts of unknown outcome whose look is due, the second looks included, and tells
@@ -16,14 +17,12 @@ use crate::stop;
 pub(super) async fn execute(global: Global) -> Result<Exit> {
     let loaded = global.load()?;
     let endpoint = crossing::endpoint(&loaded.config, loaded.env)?;
-    let folder = DataFolder::lock(&loaded.config.data.folder)?;
     let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
-    let ledger = folder
-        .open_ledger(&loaded.config.data.keys, &mut rng)
-        .await?;
-    let crossing = Crossing::new(&loaded.config, endpoint, ledger.clone())?;
+    let site = Site::enter(place(&loaded.config)?, 1, &mut rng).await?;
+    let ledger = &site.ledger;
+    let crossing = Crossing::new(&loaded.config, endpoint, &site)?;
     crossing.check_credentials().await?;
-    let stop = stop::on_signals()?;
+    let stop = stop::on_signals(None)?;
     let mut looked = 0;
     let exit = loop {
         let Round { due, failed } = sweeper::round(&crossing.tools, &stop).await?;
@@ -42,6 +41,6 @@ pub(super) async fn execute(global: Global) -> Result<Exit> {
     if let Some(next) = ledger.next_look().await? {
         println!("the next look is due at {next}");
     }
-    ledger.close().await;
+    site.leave().await;
     Ok(exit)
 }
