@@ -11,6 +11,7 @@
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
+//! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `shown` | help, the report for people, the demonstration |
 
@@ -24,6 +25,7 @@ mod configuration;
 mod control;
 mod crash;
 mod crossing;
+mod health;
 mod keys;
 mod secrecy;
 mod shown;

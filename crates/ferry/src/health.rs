@@ -45,6 +45,8 @@ pub(crate) struct Unready {
 
 /// A part that does not work.
 const AWAY: &str = "away";
+/// The whole process.
+const GAVE_UP: (&str, &str) = ("process", "gave up");
 
 impl Checks {
     /// Once `gave_up` is cancelled, `/healthz` says that this process is to be started again.
@@ -129,7 +131,7 @@ type Answer = (StatusCode, Json<BTreeMap<&'static str, &'static str>>);
 
 async fn healthz(State(checks): State<Arc<Checks>>) -> Answer {
     if checks.gave_up.is_cancelled() {
-        answer(false, [("process", "gave up")])
+        answer(false, [GAVE_UP])
     } else {
         answer(true, [("process", "ok")])
     }
@@ -143,11 +145,15 @@ async fn readyz(State(checks): State<Arc<Checks>>) -> Answer {
         .iter()
         .map(|part| (part.name, part.ask(now)))
         .collect();
-    let (mut ready, mut words) = (!checks.gave_up.is_cancelled(), Vec::new());
+    let (mut ready, mut words) = (true, Vec::new());
     for (name, asked) in asked {
         let word = part::answer(asked, now + PATIENCE).await;
         ready &= word.is_ok();
         words.push((name, word.unwrap_or_else(|word| word)));
+    }
+    if checks.gave_up.is_cancelled() {
+        ready = false;
+        words.push(GAVE_UP);
     }
     answer(ready, words)
 }
