@@ -10,6 +10,7 @@
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
+//! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -21,6 +22,7 @@ mod bad_stytch;
 mod configuration;
 mod crash;
 mod crossing;
+mod deploy;
 mod secrecy;
 mod shown;
 mod support;
