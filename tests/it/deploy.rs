@@ -2,6 +2,7 @@
 //! the binary that they start. What it takes to run them (a container engine, a service manager, a
 //! cluster) is not needed here, and what they do there is not shown.
 
+mod binary;
 mod compose;
 mod kubernetes;
 mod systemd;
