@@ -8,7 +8,7 @@ use std::process::Command;
 
 use ferry_ledger::seal::KeyRing;
 
-use super::{FERRY, compose, path, strings, text};
+use super::{FERRY, compose, kubernetes, path, strings, systemd, text};
 use crate::support::{Outcome, ferry};
 
 /// All that starts Ferry, and the page that tells how.
@@ -109,4 +109,47 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
             (name, fs::read_to_string(file.path()).unwrap())
         })
         .collect()
+}
+
+/// Every command line that starts Ferry, without the program.
+fn command_lines() -> Vec<Vec<String>> {
+    let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let services = compose::file()["services"].clone();
+    let mut lines: Vec<_> = ["sim", "enqueue", "worker"]
+        .map(|name| owned(strings(&services[name]["command"])))
+        .into();
+    for name in ["workers.yaml", "enqueue.yaml"] {
+        let manifest = kubernetes::manifest(name);
+        lines.push(owned(strings(&kubernetes::container(&manifest)["args"])));
+    }
+    for name in systemd::UNITS {
+        let start = systemd::setting(name, "ExecStart");
+        lines.push(owned(start.split_whitespace().skip(1).collect()));
+    }
+    lines
+}
+
+#[tokio::test]
+async fn every_command_that_is_started_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in command_lines() {
+        // Asked for help at its end, a command line is read as far as that, and nothing is done.
+        let line: Vec<&str> = line.iter().map(String::as_str).chain(["--help"]).collect();
+        let outcome = Outcome::of(ferry(folder.path(), &line)).await;
+        assert_eq!(
+            outcome.code,
+            Some(0),
+            "{line:?}: {}",
+            outcome.standard_error
+        );
+        let command = ["sim", "enqueue", "work"]
+            .into_iter()
+            .find(|command| line.contains(command));
+        let usage = format!("Usage: ferry {}", command.expect("a command"));
+        assert!(
+            outcome.standard_output.contains(&usage),
+            "{line:?}: {}",
+            outcome.standard_output
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{FERRY, text};
 
-const UNITS: [&str; 2] = ["ferry-work@.service", "ferry-enqueue@.service"];
+pub(super) const UNITS: [&str; 2] = ["ferry-work@.service", "ferry-enqueue@.service"];
 /// In tenths; systemd calls up to 20 "OK", and no restriction at all is 100.
 const MOST_EXPOSED_TENTHS: u32 = 15;
 
