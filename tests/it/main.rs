@@ -13,6 +13,7 @@
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
 //! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
+//! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -25,6 +26,7 @@ mod configuration;
 mod control;
 mod crash;
 mod crossing;
+mod deploy;
 mod health;
 mod keys;
 mod secrecy;

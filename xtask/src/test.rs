@@ -5,7 +5,11 @@ use std::process::Command;
 use anyhow::Result;
 use ferry_testbed::postgres::{PrivatePostgres, SHARED_SETTING};
 use ferry_testbed::rabbitmq::PrivateBroker;
-use ferry_testbed::{AMQP_URL, POSTGRES_URL, docker_answers};
+use ferry_testbed::{
+    AMQP_URL, POSTGRES_URL, SharedBroker, SharedPostgres, docker_answers, shared_broker,
+    shared_postgres,
+};
+use tokio::runtime::Runtime;
 
 use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, NEXTEST, install_debian};
@@ -28,6 +32,10 @@ const PROGRAMS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb"],
         packages: &["postgresql"],
+    },
+    DebianProgram {
+        probe: &["systemd-analyze", "--version"],
+        packages: &["systemd"],
     },
 ];
 
@@ -55,40 +63,54 @@ fn names_a_package(argument: &str) -> bool {
 
 /// What the tests share. It ends when it is dropped.
 struct Services {
-    broker: Option<PrivateBroker>,
-    postgres: Option<PrivatePostgres>,
+    broker: Service<SharedBroker, PrivateBroker>,
+    postgres: Service<SharedPostgres, PrivatePostgres>,
+    /// What ends a container.
+    _runtime: Runtime,
+}
+
+/// Given by the environment or in a container, or else started here.
+enum Service<Shared, Private> {
+    Shared(Shared),
+    Private(Private),
 }
 
 impl Services {
-    /// Starts what is neither named in the environment nor to be had in a container.
     fn start() -> Result<Self> {
-        let postgres = is_ours(POSTGRES_URL)
-            .then(|| {
-                eprintln!("starting a private PostgreSQL");
-                PrivatePostgres::start(SHARED_SETTING)
-            })
-            .transpose()?;
-        let broker = is_ours(AMQP_URL)
-            .then(|| {
-                eprintln!("starting a private RabbitMQ, some 20 s");
-                PrivateBroker::start("", "")
-            })
-            .transpose()?;
-        Ok(Self { broker, postgres })
+        let runtime = Runtime::new()?;
+        let postgres = if is_given(POSTGRES_URL) {
+            Service::Shared(runtime.block_on(shared_postgres())?)
+        } else {
+            eprintln!("starting a private PostgreSQL");
+            Service::Private(PrivatePostgres::start(SHARED_SETTING)?)
+        };
+        let broker = if is_given(AMQP_URL) {
+            Service::Shared(runtime.block_on(shared_broker())?)
+        } else {
+            eprintln!("starting a private RabbitMQ, some 20 s");
+            Service::Private(PrivateBroker::start("", "")?)
+        };
+        Ok(Self {
+            broker,
+            postgres,
+            _runtime: runtime,
+        })
     }
 
     /// Tells a command where they are.
     fn tell(&self, command: &mut Command) {
-        if let Some(broker) = &self.broker {
-            command.env(AMQP_URL, broker.url());
-        }
-        if let Some(postgres) = &self.postgres {
-            command.env(POSTGRES_URL, postgres.url());
-        }
+        let broker = match &self.broker {
+            Service::Shared(broker) => broker.url.clone(),
+            Service::Private(broker) => broker.url(),
+        };
+        let postgres = match &self.postgres {
+            Service::Shared(postgres) => postgres.url.clone(),
+            Service::Private(postgres) => postgres.url(),
+        };
+        command.env(AMQP_URL, broker).env(POSTGRES_URL, postgres);
     }
 }
 
-/// Whether nobody else gives us a service.
-fn is_ours(variable: &str) -> bool {
-    std::env::var_os(variable).is_none() && !docker_answers()
+fn is_given(variable: &str) -> bool {
+    std::env::var_os(variable).is_some() || docker_answers()
 }
