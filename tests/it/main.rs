@@ -5,6 +5,7 @@
 //! | `crossing` | an export crosses, once, whatever Stytch does |
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
 //! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
+//! | `fleet` | processes that share PostgreSQL and RabbitMQ |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
 //! | `bad_row` | rows that are no sessions are counted, and told by line, column and reason |
@@ -27,6 +28,7 @@ mod control;
 mod crash;
 mod crossing;
 mod deploy;
+mod fleet;
 mod health;
 mod keys;
 mod secrecy;

@@ -25,6 +25,9 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Start what the tests need, tell where it is, and keep it until the standard input ends or
+    /// Ctrl-C: for `cargo test` and `cargo nextest` by hand.
+    Services,
     /// Format, lints, documentation, licences, unused dependencies.
     Check,
     /// Build the release and measure it: `bench --help` tells with what.
@@ -39,6 +42,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Cli::parse().chore {
         Chore::Test { arguments } => test::run_all(&arguments),
+        Chore::Services => test::serve(),
         Chore::Check => check::run_all(),
         Chore::Bench { arguments } => bench::run_all(&arguments),
     }

@@ -1,7 +1,5 @@
 //! `cargo xtask test`.
 
-use std::process::Command;
-
 use anyhow::Result;
 use ferry_testbed::postgres::{PrivatePostgres, SHARED_SETTING};
 use ferry_testbed::rabbitmq::PrivateBroker;
@@ -52,8 +50,19 @@ pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
         nextest.arg("--workspace");
     }
     nextest.args(arguments);
-    services.tell(&mut nextest);
+    nextest.envs(services.urls());
     run(nextest)
+}
+
+/// Shows where the services are, until nobody reads on.
+pub(crate) fn serve() -> Result<()> {
+    install_debian(PROGRAMS)?;
+    let services = Services::start()?;
+    for (name, url) in services.urls() {
+        println!("export {name}='{url}'");
+    }
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
 }
 
 /// Cargo would build the whole workspace beside it.
@@ -97,8 +106,8 @@ impl Services {
         })
     }
 
-    /// Tells a command where they are.
-    fn tell(&self, command: &mut Command) {
+    /// Where they are.
+    fn urls(&self) -> [(&'static str, String); 2] {
         let broker = match &self.broker {
             Service::Shared(broker) => broker.url.clone(),
             Service::Private(broker) => broker.url(),
@@ -107,7 +116,7 @@ impl Services {
             Service::Shared(postgres) => postgres.url.clone(),
             Service::Private(postgres) => postgres.url(),
         };
-        command.env(AMQP_URL, broker).env(POSTGRES_URL, postgres);
+        [(AMQP_URL, broker), (POSTGRES_URL, postgres)]
     }
 }
 

@@ -33,11 +33,11 @@ pub use shared::{SharedBroker, SharedPostgres, shared_broker, shared_postgres};
 
 /// Names the broker that tests share: `amqp://user:password@host:port/vhost`. Each test has a
 /// prefix of its own in it.
-pub const AMQP_URL: &str = "FERRY_TEST_AMQP_URL";
+pub const AMQP_URL: &str = "TEST_AMQP_URL";
 
 /// Names the PostgreSQL that tests share: `postgres://user:password@host:port/database`, with a
 /// user who may make databases. Each test has a database of its own in it.
-pub const POSTGRES_URL: &str = "FERRY_TEST_POSTGRES_URL";
+pub const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
 
 /// Whether there is a Docker engine to start containers with.
 pub fn docker_answers() -> bool {

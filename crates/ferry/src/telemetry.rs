@@ -11,9 +11,12 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::config::LogFormat;
 use crate::progress;
 
-/// Level `info` unless `RUST_LOG` says otherwise.
+/// Unless `RUST_LOG` says otherwise. PostgreSQL's notices are for who migrates by hand.
+const LEVELS: &str = "info,sqlx=warn";
+
+/// Logs to standard error.
 pub(crate) fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let filter = filter.and(filter_fn(|metadata| is_fit_for_eyes(metadata.target())));
     let colour = io::IsTerminal::is_terminal(&io::stderr())
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

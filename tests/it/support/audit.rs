@@ -23,7 +23,7 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) async fn take(simulator: &Simulator, data: &Path) -> Self {
+    pub(crate) async fn take(simulator: &Simulator, ledger: &Ledger) -> Self {
         let minted = simulator.sessions();
         let mut alive: HashSet<_> = minted
             .iter()
@@ -36,12 +36,10 @@ impl Audit {
             extra_alive: 0,
             minted: minted.len() as u64,
         };
-        let ledger = open_ledger(data).await;
         for mapping in ledger.mappings(None, u32::MAX).await.expect("mappings") {
             audit.mapped += 1;
             audit.mapped_not_alive += u64::from(!alive.remove(&mapping.member_session_id));
         }
-        ledger.close().await;
         audit.extra_alive = alive.len() as u64;
         audit
     }

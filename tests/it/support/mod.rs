@@ -1,6 +1,7 @@
 //! A folder with an export and settings, a simulator, and the binary.
 
 mod audit;
+mod fleet;
 mod outcome;
 mod secrets;
 mod small_disk;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 pub(crate) use audit::{Audit, open_ledger};
+pub(crate) use fleet::Fleet;
 pub(crate) use outcome::Outcome;
 pub(crate) use small_disk::SmallDisk;
 
@@ -122,12 +124,18 @@ impl Crossing {
 
     /// Compares what the simulator minted with what the ledger maps.
     pub(crate) async fn audit(&self) -> Audit {
-        Audit::take(&self.simulator, &self.data()).await
+        let ledger = open_ledger(&self.data()).await;
+        let audit = Audit::take(&self.simulator, &ledger).await;
+        ledger.close().await;
+        audit
     }
 
     /// Every session final, one alive for each that was migrated, none besides, books balanced.
     pub(crate) async fn assert_all_crossed(&self, outcome: &Outcome) {
-        let audit = self.audit().await;
+        self.assert_crossed(outcome, &self.audit().await);
+    }
+
+    fn assert_crossed(&self, outcome: &Outcome, audit: &Audit) {
         let books = outcome.books();
         assert!(books.balance(), "{books:?}");
         assert_eq!(books.open(), 0, "{books:?}");

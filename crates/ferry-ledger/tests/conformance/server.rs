@@ -14,7 +14,7 @@ use crate::backends::keys;
 use crate::clock::NOON;
 
 /// Names a server for tests: its superuser makes a database for each.
-const URL_VARIABLE: &str = "FERRY_TEST_POSTGRES_URL";
+const URL_VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// Keeps two processes from making the same template.
 const TEMPLATE_LOCK: &str = "SELECT pg_advisory_lock(7373)";
