@@ -21,7 +21,9 @@ pub enum LedgerError {
     #[error("the disk of the ledger is full: free some space, then run the same command again")]
     DiskFull,
     /// The file cannot be written.
-    #[error("the ledger cannot be written: give the data folder write permission; with PostgreSQL connect to the primary")]
+    #[error(
+        "the ledger cannot be written: give the data folder write permission; with PostgreSQL connect to the primary"
+    )]
     ReadOnly,
     /// Another program holds the database.
     #[error(
@@ -113,7 +115,11 @@ impl From<sqlx::Error> for LedgerError {
             sqlx::Error::Database(told) => {
                 let code = told.code().unwrap_or_default().into_owned();
                 let postgres = told.try_downcast_ref::<PgDatabaseError>().is_some();
-                let mean = if postgres { by_sqlstate } else { by_sqlite_code };
+                let mean = if postgres {
+                    by_sqlstate
+                } else {
+                    by_sqlite_code
+                };
                 mean(&code, error)
             }
             // What rustls says of the server's certificate.

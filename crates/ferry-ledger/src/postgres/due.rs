@@ -58,7 +58,10 @@ impl PostgresLedger {
     }
 
     pub(crate) async fn expire(&self, run: RunId, since: Timestamp) -> Result<u64, LedgerError> {
-        let mut behind = (since.as_millis().saturating_sub(milliseconds(AHEAD)), i64::MAX);
+        let mut behind = (
+            since.as_millis().saturating_sub(milliseconds(AHEAD)),
+            i64::MAX,
+        );
         let mut expired = 0;
         loop {
             let rows: Vec<(i64, i64)> = sqlx::query_as(

@@ -93,7 +93,9 @@ impl PostgresChange {
             .bind(all(failed().map(|f| f?.http_status.map(i64::from))))
             .bind(all(failed().map(|f| f?.request_id.as_deref().map(plain))))
             .bind(all(listed().map(|u| Some(milliseconds(u?.quiet)))))
-            .bind(all(listed().map(|u| u?.organization_id.as_deref().map(plain))))
+            .bind(all(
+                listed().map(|u| u?.organization_id.as_deref().map(plain))
+            ))
             .bind(all(listed().map(|u| u?.member_id.as_deref().map(plain))))
             .fetch_all(&mut *self.transaction)
             .await?;

@@ -105,11 +105,7 @@ impl PostgresChange {
                 .collect::<Vec<_>>(),
         )
         .bind(each().map(Candidate::state).collect::<Vec<_>>())
-        .bind(
-            each()
-                .map(|c| c.skip.map(<&str>::from))
-                .collect::<Vec<_>>(),
-        )
+        .bind(each().map(|c| c.skip.map(<&str>::from)).collect::<Vec<_>>())
         .execute(&mut *self.transaction)
         .await?;
         let sealed = fresh

@@ -87,7 +87,9 @@ pub struct PostgresUrl(PgConnectOptions);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostgresUrlError {
     /// No URL at all.
-    #[error("the ledger's URL cannot be read ({0}): write postgres://user:password@host:5432/database")]
+    #[error(
+        "the ledger's URL cannot be read ({0}): write postgres://user:password@host:5432/database"
+    )]
     NotAUrl(url::ParseError),
     /// Of something else.
     #[error("the ledger's URL must begin with postgres:// or postgresql://")]
@@ -99,14 +101,24 @@ pub enum PostgresUrlError {
         position: usize,
     },
     /// A known parameter with a value that it cannot have.
-    #[error("the ledger's URL has a port, sslmode or other parameter with a value that it cannot have")]
+    #[error(
+        "the ledger's URL has a port, sslmode or other parameter with a value that it cannot have"
+    )]
     Value,
 }
 
 /// Parameters that have an effect. Others are refused: a misspelt one may hold a password, and
 /// nobody would hear that it is not heeded.
 const KNOWN: [&str; 9] = [
-    "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey",
+    "host",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
 ];
 
 impl PostgresUrl {
@@ -160,7 +172,10 @@ mod tests {
             let settings = PostgresSettings::new(url.clone());
             for shown in [url.to_string(), format!("{url:?}"), format!("{settings:?}")] {
                 assert!(shown.contains("db.example.com:6432/ferry"), "{shown}");
-                assert!(!shown.contains("mallory") && !shown.contains("hunter2"), "{shown}");
+                assert!(
+                    !shown.contains("mallory") && !shown.contains("hunter2"),
+                    "{shown}"
+                );
             }
         }
     }
@@ -178,7 +193,10 @@ mod tests {
         for text in refused {
             let told = PostgresUrl::parse(&text).unwrap_err();
             let told = format!("{told} {told:?}");
-            assert!(!told.contains("hunter2") && !told.contains("mallory"), "{told}");
+            assert!(
+                !told.contains("hunter2") && !told.contains("mallory"),
+                "{told}"
+            );
         }
     }
 }

@@ -50,7 +50,11 @@ impl Server {
     pub(crate) async fn empty() -> Self {
         let server = Self::empty_name();
         let mut connection = connect(&server.0.admin).await;
-        run(&mut connection, format!("CREATE DATABASE {}", server.0.name)).await;
+        run(
+            &mut connection,
+            format!("CREATE DATABASE {}", server.0.name),
+        )
+        .await;
         server
     }
 
@@ -121,7 +125,11 @@ async fn template(admin: &Url) -> String {
         let noon = format!("INSERT INTO test_clock VALUES ({})", NOON.as_millis());
         run(&mut inside, noon).await;
         inside.close().await.expect("closed");
-        run(&mut connection, format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
+        run(
+            &mut connection,
+            format!("ALTER DATABASE {unfinished} RENAME TO {name}"),
+        )
+        .await;
     }
     connection.close().await.expect("closed");
     name
@@ -148,7 +156,8 @@ fn at(admin: &Url, database: &str) -> Url {
 
 async fn connect(url: &Url) -> PgConnection {
     let connection = PgConnection::connect(url.as_str()).await;
-    connection.unwrap_or_else(|error| panic!("{URL_VARIABLE} names a server that is not there: {error}"))
+    connection
+        .unwrap_or_else(|error| panic!("{URL_VARIABLE} names a server that is not there: {error}"))
 }
 
 async fn run(connection: &mut PgConnection, statement: String) {

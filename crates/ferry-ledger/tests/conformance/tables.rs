@@ -93,10 +93,7 @@ impl Tables {
     /// The history of a session's attempts, in the order of their fences.
     pub(crate) async fn attempts(&mut self, session: SessionId) -> Vec<AttemptRow> {
         let query = "SELECT * FROM attempts WHERE session_id = $1 ORDER BY fence";
-        let rows = fetch_all!(
-            self,
-            sqlx::query_as::<_, RawAttempt>(query).bind(session.0)
-        );
+        let rows = fetch_all!(self, sqlx::query_as::<_, RawAttempt>(query).bind(session.0));
         rows.expect("attempts").into_iter().map(attempt).collect()
     }
 
