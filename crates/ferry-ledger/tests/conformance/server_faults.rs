@@ -7,13 +7,15 @@ use ferry_core::session::ExportRow;
 use ferry_ledger::{Ledger, LedgerError, PostgresSettings, PostgresUrl};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::backends::{keys, postgres};
 use crate::bench::source;
-use crate::ends::migrated;
+use crate::ends::{migrated, minted_token};
 use crate::people::{alice_active, carol_active};
 use crate::server::Server;
+use crate::sqlite_file::disguises;
 
 fn settings(url: &url::Url) -> PostgresSettings {
     PostgresSettings::new(PostgresUrl::parse(url.as_str()).expect("a URL"))
@@ -160,5 +162,33 @@ async fn a_registrar_that_stands_still_gives_way() -> Result<(), LedgerError> {
     let gone = registration.commit().await.expect_err("it stood still");
     assert!(gone.is_passing(), "{gone:?}");
     assert_eq!(still.begin_run(&source("spring")).await?.rows_read, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_secret_is_found_in_a_dump() -> Result<(), LedgerError> {
+    let mut bench = postgres().await;
+    let (alice, carol) = (alice_active(), carol_active());
+    let rows = [alice.clone(), carol.clone()];
+    bench.active_run("spring", rows).await?;
+    let lease = bench.lease(&alice).await?;
+    bench.record(migrated(&lease)).await?;
+    let mut secrets = disguises(alice.token());
+    secrets.extend(disguises(carol.token()));
+    secrets.extend(disguises(alice.session.stable_id.expose_secret()));
+    secrets.extend(disguises(&minted_token(&lease)));
+    let mut connection = bench.database.server().connect().await;
+    for form in ["base64", "hex"] {
+        let set = format!("SET xmlbinary = {form}");
+        connection.execute(AssertSqlSafe(set)).await?;
+        let dump: String = sqlx::query_scalar("SELECT database_to_xml(false, false, '')::text")
+            .fetch_one(&mut connection)
+            .await?;
+        assert!(dump.contains("alice@example.com"), "it can find");
+        for secret in &secrets {
+            let secret = std::str::from_utf8(secret).expect("a text");
+            assert!(!dump.contains(secret), "{secret}");
+        }
+    }
     Ok(())
 }
