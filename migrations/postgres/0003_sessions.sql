@@ -42,7 +42,7 @@ CREATE TABLE sessions (
     external_id         text,
     -- A JSON object to carry as custom claims.
     custom_claims       text
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE UNIQUE INDEX sessions_by_legacy_key ON sessions (legacy_key);
 

@@ -42,6 +42,7 @@ impl Ledger {
 
 impl Change {
     pub(crate) async fn commit(self) -> Result<(), LedgerError> {
-        Ok(either!(self, change => change.transaction.commit().await?))
+        either!(self, change => change.transaction.commit().await?);
+        Ok(())
     }
 }

@@ -199,7 +199,12 @@ impl Ledger {
     /// Refuses a ring that this ledger was not made with; marks a fresh ledger with the ring.
     pub(crate) async fn check_keys(&self) -> Result<(), LedgerError> {
         let checks = self.key_checks();
-        let known = either!(&self.database, database => database.key_checks(&checks).await?);
+        let mut known = either!(&self.database, database => database.key_checks().await?);
+        if known.is_empty() {
+            // Of two processes that come to a fresh ledger at once the first marks it.
+            either!(&self.database, database => database.mark_keys(&checks).await?);
+            known = either!(&self.database, database => database.key_checks().await?);
+        }
         for (name, value) in known {
             match name.as_str() {
                 "lookup" if value != checks.lookup => {

@@ -5,12 +5,14 @@ use crate::LedgerError;
 use crate::seal::KeyChecks;
 
 impl PostgresLedger {
-    /// What the ledger is marked with; a fresh one is marked with `checks` first. Of two processes
-    /// that come to a fresh one at once the first marks it.
-    pub(crate) async fn key_checks(
-        &self,
-        checks: &KeyChecks,
-    ) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {
+    /// What the ledger is marked with; nothing if it is fresh.
+    pub(crate) async fn key_checks(&self) -> Result<Vec<(String, Vec<u8>)>, LedgerError> {
+        let known = sqlx::query_as("/* check_keys */ SELECT name, value FROM key_checks");
+        Ok(known.fetch_all(&self.pool).await?)
+    }
+
+    /// Marks a fresh ledger.
+    pub(crate) async fn mark_keys(&self, checks: &KeyChecks) -> Result<(), LedgerError> {
         sqlx::query(
             "/* mark_keys */ INSERT INTO key_checks VALUES ('seal', $1), ('lookup', $2)
              ON CONFLICT DO NOTHING",
@@ -19,7 +21,6 @@ impl PostgresLedger {
         .bind(&checks.lookup[..])
         .execute(&self.pool)
         .await?;
-        let known = sqlx::query_as("/* check_keys */ SELECT name, value FROM key_checks");
-        Ok(known.fetch_all(&self.pool).await?)
+        Ok(())
     }
 }

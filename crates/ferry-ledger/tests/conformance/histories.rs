@@ -12,24 +12,25 @@ use crate::bench::Bench;
 
 on_every_backend!(search every_history_keeps_the_promises);
 
-/// How many histories are played. Each is a fresh database, and most of the time goes there.
-const HISTORIES: u32 = 64;
 /// Enough for a session to be lost, taken over, revived, carried and swept.
 const LONGEST_HISTORY: usize = 40;
 
-fn every_history_keeps_the_promises<F: Future<Output = Bench>>(open: impl Fn() -> F) {
+fn every_history_keeps_the_promises<F: Future<Output = Bench>>(
+    open: impl Fn() -> F,
+    histories: u32,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let config = Config {
-        cases: HISTORIES,
+        cases: histories,
         failure_persistence: None,
         max_shrink_iters: 512,
         ..Config::default()
     };
-    let histories = proptest::collection::vec(step::any(), 1..LONGEST_HISTORY);
-    let played = TestRunner::new(config).run(&histories, |history| {
+    let any = proptest::collection::vec(step::any(), 1..LONGEST_HISTORY);
+    let played = TestRunner::new(config).run(&any, |history| {
         runtime.block_on(async {
             let mut player = play::Player::at(open().await).await;
             for step in &history {

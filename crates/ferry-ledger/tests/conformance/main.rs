@@ -24,7 +24,7 @@
 //! | `histories` | all verbs in any order |
 //! | `sqlite_file` | what only a file can get wrong |
 //! | `many_processes` | what only a server lets several do at once |
-//! | `server_faults` | what only a server can get wrong |
+//! | `server_faults`, `server_tls` | what only a server can get wrong |
 
 /// Makes one test per backend of each case.
 macro_rules! on_every_backend {
@@ -33,8 +33,9 @@ macro_rules! on_every_backend {
         on_backend!(postgres, $($case),+);
     };
     (search $case:ident) => {
-        search_on_backend!(sqlite, $case);
-        search_on_backend!(postgres, $case);
+        search_on_backend!(sqlite, $case, 64);
+        // A fresh database and each of its commits take longer there.
+        search_on_backend!(postgres, $case, 16);
     };
 }
 
@@ -52,13 +53,13 @@ macro_rules! on_backend {
     };
 }
 
-/// The same for a case that opens as many benches as it needs.
+/// The same for a case that opens so many benches.
 macro_rules! search_on_backend {
-    ($backend:ident, $case:ident) => {
+    ($backend:ident, $case:ident, $benches:literal) => {
         mod $backend {
             #[test]
             fn $case() {
-                super::$case(crate::backends::$backend);
+                super::$case(crate::backends::$backend, $benches);
             }
         }
     };
@@ -74,6 +75,7 @@ mod ends;
 mod expire;
 mod fenced_out;
 mod histories;
+mod many_processes;
 mod members;
 mod open;
 mod people;
@@ -85,6 +87,8 @@ mod roles;
 mod runs;
 mod seal;
 mod server;
+mod server_faults;
+mod server_tls;
 mod sqlite_file;
 mod sweep;
 mod tables;

@@ -106,7 +106,7 @@ async fn a_full_disk_is_told_and_loses_nothing() -> Result<(), LedgerError> {
 }
 
 /// In plain, base64 (both alphabets, each of the three alignments), hexadecimal and decimal.
-fn disguises(secret: &str) -> Vec<Vec<u8>> {
+pub(crate) fn disguises(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let mut disguises = vec![
         secret.to_owned(),
