@@ -51,8 +51,6 @@ pub(crate) struct PostgresLedger {
 pub(crate) struct PostgresChange {
     pub(crate) transaction: Transaction<'static, Postgres>,
     clock: Arc<ServerClock>,
-    /// Known sessions are locked: see [`PostgresChange::hold`].
-    pub(crate) holds_sessions: bool,
 }
 
 impl PostgresLedger {
@@ -83,7 +81,6 @@ impl PostgresLedger {
         Ok(PostgresChange {
             transaction: self.pool.begin().await?,
             clock: Arc::clone(&self.clock),
-            holds_sessions: false,
         })
     }
 

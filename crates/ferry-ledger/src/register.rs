@@ -65,14 +65,15 @@ pub(crate) struct RejectRow {
 /// Rows of an export on their way into the ledger: none of them is there before the commit, and
 /// how far the export is read is committed with them.
 ///
-/// On PostgreSQL they may be there sooner, if newer tokens for known sessions are among them; how
-/// far the export is read always fits.
+/// On PostgreSQL they are there sooner: with the next `add`. How far the export is read always fits.
 #[derive(Debug)]
 pub struct Registration<'l> {
     ledger: &'l Ledger,
     run: RunId,
     /// Records that are in the ledger, with those of this registration.
     rows_read: u64,
+    /// Something was added since the last commit.
+    has_added: bool,
     change: Change,
 }
 
@@ -110,17 +111,16 @@ impl Registration<'_> {
         Ok(registered)
     }
 
-    /// Sessions that were known are kept from others until the commit. Before more of them are, what
-    /// was added so far is committed: who locks rows once a transaction, in their order, is never in
-    /// a circle of those who wait.
+    /// On PostgreSQL, commits what was added so far and waits for the next turn: other registrars
+    /// wait for one batch at the most, and who locks rows once a transaction, in their order, is
+    /// never in a circle of those who wait.
     async fn let_go(&mut self) -> Result<(), LedgerError> {
         let Change::Postgres(change) = &mut self.change else {
             return Ok(());
         };
-        if change.holds_sessions {
+        if std::mem::replace(&mut self.has_added, true) {
             change.commit_so_far().await?;
-            let rows_read = change.take_turn(self.run).await?;
-            if rows_read.unsigned_abs() != self.rows_read {
+            if change.take_turn(self.run).await? != Some(signed(self.rows_read)) {
                 return Err(LedgerError::RegisteringElsewhere { run: self.run });
             }
         }
@@ -139,7 +139,8 @@ impl Ledger {
     /// Begins to take in records of a run's export, of which `rows_read` are in the ledger. Nobody
     /// else can register until its end; on SQLite nobody else can write.
     ///
-    /// If another process has come further meanwhile it is [`LedgerError::RegisteringElsewhere`].
+    /// If another process has come further meanwhile, is through, or has cancelled the run, it is
+    /// [`LedgerError::RegisteringElsewhere`].
     pub async fn begin_registration(
         &self,
         run: RunId,
@@ -172,7 +173,10 @@ impl Ledger {
         Ok(Registration {
             ledger: self,
             run,
-            rows_read: rows_read.unsigned_abs(),
+            rows_read: rows_read
+                .ok_or(LedgerError::RegisteringElsewhere { run })?
+                .unsigned_abs(),
+            has_added: false,
             change,
         })
     }

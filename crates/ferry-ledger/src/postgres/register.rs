@@ -22,16 +22,18 @@ const KNOWN: &str = "SELECT s.legacy_key, s.id, s.run_id, s.state, s.reason, s.t
 
 impl PostgresChange {
     /// Waits until nobody else registers; then how many records of the run's export are in the
-    /// ledger. Nobody else registers until this transaction ends.
-    pub(crate) async fn take_turn(&mut self, run: RunId) -> Result<i64, LedgerError> {
+    /// ledger; `None` if it is not being registered any more. Nobody else registers until this transaction ends.
+    pub(crate) async fn take_turn(&mut self, run: RunId) -> Result<Option<i64>, LedgerError> {
         sqlx::query("/* register: turn */ SELECT pg_advisory_xact_lock($1)")
             .bind(REGISTRARS)
             .execute(&mut *self.transaction)
             .await?;
-        let rows_read =
-            sqlx::query_scalar("/* register: how far? */ SELECT rows_read FROM runs WHERE id = $1");
+        let rows_read = sqlx::query_scalar(
+            "/* register: how far? */ SELECT rows_read FROM runs
+             WHERE id = $1 AND state = 'registering'",
+        );
         let rows_read = rows_read.bind(run.0);
-        Ok(rows_read.fetch_one(&mut *self.transaction).await?)
+        Ok(rows_read.fetch_optional(&mut *self.transaction).await?)
     }
 
     /// Commits what was done, and goes on in a new transaction.
@@ -39,7 +41,6 @@ impl PostgresChange {
         sqlx::query("COMMIT AND CHAIN")
             .execute(&mut *self.transaction)
             .await?;
-        self.holds_sessions = false;
         Ok(())
     }
 
@@ -53,7 +54,6 @@ impl PostgresChange {
 
     /// Keeps these sessions until the end, and looks at them again.
     pub(crate) async fn hold(&mut self, ids: &[i64]) -> Result<Vec<KnownRow>, LedgerError> {
-        self.holds_sessions = true;
         self.lock(ids).await?;
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "/* register: held */ {KNOWN} WHERE id = ANY($1)"

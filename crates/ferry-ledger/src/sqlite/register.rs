@@ -19,11 +19,13 @@ const ROWS_PER_STATEMENT: usize = 500;
 impl SqliteChange {
     /// How many records of the run's export are in the ledger. There is one writer: no other
     /// registers until this transaction ends.
-    pub(crate) async fn take_turn(&mut self, run: RunId) -> Result<i64, LedgerError> {
-        let rows_read =
-            sqlx::query_scalar("/* register: turn */ SELECT rows_read FROM runs WHERE id = ?1");
+    pub(crate) async fn take_turn(&mut self, run: RunId) -> Result<Option<i64>, LedgerError> {
+        let rows_read = sqlx::query_scalar(
+            "/* register: turn */ SELECT rows_read FROM runs
+             WHERE id = ?1 AND state = 'registering'",
+        );
         let rows_read = rows_read.bind(run.0);
-        Ok(rows_read.fetch_one(&mut *self.transaction).await?)
+        Ok(rows_read.fetch_optional(&mut *self.transaction).await?)
     }
 
     pub(crate) async fn known(&mut self, keys: &[LegacyKey]) -> Result<Vec<KnownRow>, LedgerError> {
