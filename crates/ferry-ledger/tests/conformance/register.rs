@@ -17,6 +17,7 @@ use crate::people::{
 on_every_backend![
     every_row_is_counted_where_it_stands,
     more_rows_than_one_statement_holds_are_all_taken_in,
+    a_run_that_is_not_registered_any_more_takes_nothing_in,
     a_session_that_stands_twice_in_a_batch_is_a_duplicate,
     a_session_that_comes_again_in_a_later_batch_is_a_duplicate,
     a_session_that_another_run_has_is_a_duplicate,
@@ -60,12 +61,27 @@ async fn more_rows_than_one_statement_holds_are_all_taken_in(
     bench: &mut Bench,
 ) -> Result<(), LedgerError> {
     const CROWD: u64 = 1203;
-    let run = bench.active_run("spring", a_crowd(CROWD)).await?;
+    let run = bench.begin("spring").await?.id;
+    bench.register(run, a_crowd(CROWD)).await?;
     let again = bench.register(run, a_crowd(CROWD)).await?;
     assert_eq!((again.added, again.duplicates), (0, CROWD));
     let sealed = bench.tables.number("SELECT COUNT(*) FROM session_secrets");
     assert_eq!(sealed.await.unsigned_abs(), CROWD);
     assert_eq!(bench.ledger.books(run).await?.queued, CROWD);
+    Ok(())
+}
+
+async fn a_run_that_is_not_registered_any_more_takes_nothing_in(
+    bench: &mut Bench,
+) -> Result<(), LedgerError> {
+    let spring = bench.active_run("spring", [alice_active()]).await?;
+    let summer = bench.begin("summer").await?.id;
+    bench.ledger.cancel(summer, QUIET).await?;
+    for run in [spring, summer] {
+        let refused = bench.register(run, [carol_active()]).await;
+        let elsewhere = matches!(refused, Err(LedgerError::RegisteringElsewhere { .. }));
+        assert!(elsewhere, "{refused:?}");
+    }
     Ok(())
 }
 
