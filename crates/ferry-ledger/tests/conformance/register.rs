@@ -9,7 +9,7 @@ use ferry_ledger::runs::RunSource;
 use secrecy::ExposeSecret;
 
 use crate::backends::keys;
-use crate::bench::{Bench, source};
+use crate::bench::{Bench, QUIET, source};
 use crate::people::{
     Person, a_crowd, alice_active, bob_expired, carol_active, rejected, unreadable,
 };
