@@ -79,7 +79,7 @@ impl PostgresLedger {
 
     pub(crate) async fn write(&self) -> Result<PostgresChange, LedgerError> {
         Ok(PostgresChange {
-            transaction: self.pool.begin().await?,
+            transaction: self.begin("BEGIN").await?,
             clock: Arc::clone(&self.clock),
         })
     }
@@ -89,7 +89,15 @@ impl PostgresLedger {
     async fn look_through(&self) -> Result<Transaction<'static, Postgres>, LedgerError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
              SET LOCAL statement_timeout = '10min'";
-        Ok(self.pool.begin_with(begin).await?)
+        self.begin(begin).await
+    }
+
+    /// On the heap: a new connection's future is large, and would make that of each verb so.
+    async fn begin(
+        &self,
+        begin: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, LedgerError> {
+        Ok(Box::pin(self.pool.begin_with(begin)).await?)
     }
 }
 

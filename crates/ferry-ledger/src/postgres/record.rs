@@ -55,12 +55,30 @@ const WRITE_ENDS: &str = "/* record */ WITH clock AS MATERIALIZED (SELECT ferry_
         FROM ours, clock WHERE quiet IS NOT NULL)
     SELECT id, fence FROM changed";
 
+/// So few that their message goes out in one piece. sqlx 0.9.0 leaves Nagle's algorithm on
+/// (transact-rs/sqlx#4335): the last piece of a longer one waits 40 ms for the server's delayed
+/// acknowledgement, on one host in particular.
+const ENDS_PER_STATEMENT: usize = 32;
+
 impl PostgresChange {
     /// Writes the ends, where the fence still is the session's; returns those that were written.
     pub(crate) async fn write_ends(
         &mut self,
         ends: &[SealedEnd<'_>],
     ) -> Result<HashSet<(SessionId, Fence)>, LedgerError> {
+        let ids: Vec<_> = ends.iter().map(|end| end.finished.session.0).collect();
+        self.lock(&ids).await?;
+        let mut written = HashSet::with_capacity(ends.len());
+        for some in ends.chunks(ENDS_PER_STATEMENT) {
+            written.extend(self.write_some(some).await?);
+        }
+        Ok(written)
+    }
+
+    async fn write_some(
+        &mut self,
+        ends: &[SealedEnd<'_>],
+    ) -> Result<impl Iterator<Item = (SessionId, Fence)> + use<>, LedgerError> {
         let each = || ends.iter().map(|end| end.finished);
         let failed = || each().map(|f| f.failure.as_ref());
         let listed = || failed().map(|f| f.and_then(|f| f.unresolved.as_ref()));
@@ -70,10 +88,8 @@ impl PostgresChange {
             End::Waiting { after } => Some(milliseconds(after)),
             _ => None,
         });
-        let ids: Vec<_> = each().map(|f| f.session.0).collect();
-        self.lock(&ids).await?;
         let changed: Vec<(i64, i64)> = sqlx::query_as(WRITE_ENDS)
-            .bind(ids)
+            .bind(all(each().map(|f| f.session.0)))
             .bind(all(each().map(|f| f.run.0)))
             .bind(all(each().map(|f| f.fence.0)))
             .bind(all(each().map(|f| f.state().0)))
@@ -100,9 +116,7 @@ impl PostgresChange {
             .fetch_all(&mut *self.transaction)
             .await?;
         let changed = changed.into_iter();
-        Ok(changed
-            .map(|(session, fence)| (SessionId(session), Fence(fence)))
-            .collect())
+        Ok(changed.map(|(session, fence)| (SessionId(session), Fence(fence))))
     }
 
     /// The session is not running, and this was its last fence.

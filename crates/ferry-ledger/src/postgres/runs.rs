@@ -42,6 +42,13 @@ impl PostgresLedger {
     }
 
     pub(crate) async fn end_registering(&self, run: RunId) -> Result<(), LedgerError> {
+        // Autovacuum would come to it in a minute. Until then the planner takes the run for small,
+        // and sorts all of it at each look of the dispatcher.
+        sqlx::query(
+            "/* end_registering: statistics */ ANALYZE (SKIP_LOCKED) sessions, session_secrets",
+        )
+        .execute(&self.pool)
+        .await?;
         sqlx::query(
             "/* end_registering */ UPDATE runs SET state = 'active', registered_at = ferry_now()
              WHERE id = $1 AND state = 'registering'",

@@ -133,7 +133,7 @@ impl PostgresLedger {
         &self,
         attempts: &[&[u8]],
     ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, LedgerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?.transaction;
         sqlx::query(
             "/* sweep: lock */ SELECT FROM unresolved_attempts WHERE attempt_id = ANY($1)
              ORDER BY attempt_id FOR UPDATE",

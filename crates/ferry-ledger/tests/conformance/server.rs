@@ -18,6 +18,7 @@ const URL_VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// Keeps two processes from making the same template.
 const TEMPLATE_LOCK: &str = "SELECT pg_advisory_lock(7373)";
+const TEMPLATE_UNLOCK: &str = "SELECT pg_advisory_unlock(7373)";
 
 /// Time that stands still. The ledger asks `ferry_now`, whatever it is.
 const CLOCK: &str = "CREATE TABLE test_clock (now bigint NOT NULL);
@@ -38,9 +39,11 @@ impl Server {
     /// An empty ledger, at noon.
     pub(crate) async fn fresh() -> Self {
         let server = Self::empty_name();
-        let admin = &server.0.admin;
-        let template = template(admin).await;
-        let mut connection = connect(admin).await;
+        let mut connection = connect(&server.0.admin).await;
+        let template = format!("ferry_template_{}", digest());
+        if !is_known(&mut connection, &template).await {
+            make_template(&mut connection, &server.0.admin, &template).await;
+        }
         let create = format!("CREATE DATABASE {} TEMPLATE {template}", server.0.name);
         run(&mut connection, create).await;
         server
@@ -100,21 +103,19 @@ impl Drop for Database {
     }
 }
 
-/// The database that fresh ones are copies of: migrating each anew takes longer than most cases.
-async fn template(admin: &Url) -> String {
-    let name = format!("ferry_template_{}", digest());
-    let mut connection = connect(admin).await;
-    run(&mut connection, TEMPLATE_LOCK.to_owned()).await;
+async fn is_known(connection: &mut PgConnection, name: &str) -> bool {
     let known = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)");
-    let known: bool = known
-        .bind(&name)
-        .fetch_one(&mut connection)
-        .await
-        .expect("the list of databases");
-    if !known {
+    let known = known.bind(name).fetch_one(connection).await;
+    known.expect("the list of databases")
+}
+
+/// The database that fresh ones are copies of: migrating each anew takes longer than most cases.
+async fn make_template(connection: &mut PgConnection, admin: &Url, name: &str) {
+    run(connection, TEMPLATE_LOCK.to_owned()).await;
+    if !is_known(connection, name).await {
         let unfinished = format!("{name}_unfinished");
         for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
-            run(&mut connection, format!("{statement} {unfinished}")).await;
+            run(connection, format!("{statement} {unfinished}")).await;
         }
         let url = at(admin, &unfinished);
         let settings = PostgresSettings::new(PostgresUrl::parse(url.as_str()).expect("a URL"));
@@ -125,14 +126,10 @@ async fn template(admin: &Url) -> String {
         let noon = format!("INSERT INTO test_clock VALUES ({})", NOON.as_millis());
         run(&mut inside, noon).await;
         inside.close().await.expect("closed");
-        run(
-            &mut connection,
-            format!("ALTER DATABASE {unfinished} RENAME TO {name}"),
-        )
-        .await;
+        let rename = format!("ALTER DATABASE {unfinished} RENAME TO {name}");
+        run(connection, rename).await;
     }
-    connection.close().await.expect("closed");
-    name
+    run(connection, TEMPLATE_UNLOCK.to_owned()).await;
 }
 
 /// Tells one version of the schema from others.
