@@ -6,7 +6,7 @@ use ferry_sim::{Faults, Population};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::{Crossing, kill};
+use crate::support::{Crossing, kill, signal};
 
 /// The promise is for at least 20 kills in a run.
 const KILLS: u32 = 25;
@@ -149,28 +149,4 @@ async fn the_second_interrupt_stops_at_once_and_the_run_resumes() {
     crossing.simulator.set_faults(Faults::default());
     let outcome = crossing.run().await;
     crossing.assert_all_crossed(&outcome).await;
-}
-
-/// To a process that we started.
-async fn signal(child: &tokio::process::Child, name: &str) {
-    let id = child.id().expect("it runs").to_string();
-    let sent = tokio::process::Command::new("kill")
-        .args(["-s", name, &id])
-        .status()
-        .await;
-    assert!(sent.expect("kill is everywhere").success());
-}
-
-impl Crossing {
-    /// Waits until the simulator has minted so many sessions or has so many calls under way.
-    async fn until_calls(&self, calls: u64) {
-        let counted = || {
-            let audit = self.simulator.audit();
-            let migrate = audit.calls.get("migrate").map(|o| o.values().sum::<u64>());
-            migrate.unwrap_or(0).max(audit.sessions.minted)
-        };
-        while counted() < calls {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
 }

@@ -1,5 +1,9 @@
 //! Processes that share PostgreSQL and RabbitMQ.
 
+mod broker_lost;
+mod kills;
+mod signals;
+
 use ferry_sim::{Faults, Population};
 
 use crate::support::{Fleet, Outcome};

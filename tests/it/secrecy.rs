@@ -80,7 +80,7 @@ fn the_search_finds_a_secret_in_every_encoding() {
 }
 
 /// Distinctive parts of tokens and of the project's secret, in every encoding.
-fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
+pub(crate) fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
     let export = fs::read_to_string(crossing.export()).unwrap();
     let tokens = export
         .lines()
@@ -98,7 +98,7 @@ fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
 }
 
 /// As text, hexadecimal, decimal bytes, and base64 at each of its three alignments.
-fn encodings(secret: &str) -> Vec<Vec<u8>> {
+pub(crate) fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let decimal = format!("{:?}", secret.as_bytes());
     let mut encodings = vec![
         secret.to_owned(),
@@ -117,7 +117,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     encodings.into_iter().map(String::into_bytes).collect()
 }
 
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,5 +1,6 @@
 //! A crossing with the ledger on PostgreSQL and the queue on RabbitMQ.
 
+use ferry_core::books::Books;
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
 use ferry_sim::{Faults, Population};
@@ -10,7 +11,7 @@ use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
 use tokio::process::Command;
 
-use super::{Audit, Crossing, Outcome};
+use super::{Audit, Crossing, Outcome, Servers};
 
 /// A crossing, and the servers that its processes share.
 pub(crate) struct Fleet {
@@ -37,6 +38,16 @@ impl Fleet {
         let mut fleet = Self::on(population, faults, ledger_url, queue_url).await;
         fleet._shared = Some((database, postgres, broker));
         fleet
+    }
+
+    /// On servers that are this test's alone.
+    pub(crate) async fn on_private(
+        population: Population,
+        faults: Faults,
+        servers: &Servers,
+    ) -> Self {
+        let (ledger_url, queue_url) = (servers.postgres.url(), servers.broker.url());
+        Self::on(population, faults, ledger_url, queue_url).await
     }
 
     /// On these servers.
@@ -104,6 +115,12 @@ impl Fleet {
         let keys = KeyRing::parse(self.keys.to_text().as_str()).unwrap();
         let ledger = Ledger::connect(PostgresSettings::new(url), keys).await;
         ledger.expect("a ledger")
+    }
+
+    /// The books of the run, past the binary: at once.
+    pub(crate) async fn books(&self, ledger: &Ledger) -> Books {
+        let run = ledger.run("test").await.expect("the run");
+        ledger.books(run.id).await.expect("books")
     }
 
     /// Every session final, one alive for each that was migrated, none besides, books balanced.
