@@ -200,6 +200,29 @@ async fn what_a_worker_held_that_is_gone_without_a_word_is_carried_by_another() 
     fleet.assert_all_crossed().await;
 }
 
+/// Fault 24. Meanwhile another worker has carried all that it held, what it minted was looked up,
+/// and the run was finished.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_paused_for_long_records_nothing_and_leaves_nothing_to_look_up() {
+    let fleet = Arc::new(Fleet::new(Population::new(20, 53), Faults::default()).await);
+    fleet.enqueue().await;
+    // Long enough to be paused between a reply and its record.
+    let slow = [("FAILPOINTS", "before-record=1*sleep(2000)->off")];
+    let mut paused = Kept::start_with(&fleet, "paused", &["work", "--until-empty"], &slow);
+    paused.until(fleet.crossing.until_minted(20)).await;
+    paused.signal("STOP").await;
+    fleet.work().await;
+    assert_eq!(fleet.status().await.report()["state"], "finished");
+    paused.signal("CONT").await;
+    assert_eq!(paused.wait().await, Some(0), "{}", paused.log());
+    assert!(
+        paused.log().contains("result came too late"),
+        "{}",
+        paused.log()
+    );
+    fleet.assert_all_crossed().await;
+}
+
 async fn until_at_work(ledger: &Ledger, workers: usize) {
     while ledger.workers().await.expect("workers").len() < workers {
         tokio::time::sleep(LOOK_EVERY).await;
