@@ -1,7 +1,9 @@
 //! Processes that share PostgreSQL and RabbitMQ.
 
+mod at_rest;
 mod broker_lost;
 mod kills;
+mod readiness;
 mod signals;
 
 use ferry_sim::{Faults, Population};

@@ -80,7 +80,7 @@ fn the_search_finds_a_secret_in_every_encoding() {
 }
 
 /// Distinctive parts of tokens and of the project's secret, in every encoding.
-pub(crate) fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
+fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
     let export = fs::read_to_string(crossing.export()).unwrap();
     let tokens = export
         .lines()
@@ -119,7 +119,8 @@ pub(crate) fn encodings(secret: &str) -> Vec<Vec<u8>> {
 
 pub(crate) fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    // A server that runs takes folders away.
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(files_below(&path));

@@ -109,6 +109,11 @@ impl Fleet {
         outcome
     }
 
+    /// The key ring, as its processes get it.
+    pub(crate) fn keys(&self) -> String {
+        self.keys.to_text().to_string()
+    }
+
     /// The ledger, past the binary.
     pub(crate) async fn ledger(&self) -> Ledger {
         let url = PostgresUrl::parse(&self.ledger_url).unwrap();

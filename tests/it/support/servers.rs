@@ -12,8 +12,13 @@ pub(crate) struct Servers {
 impl Servers {
     /// From a thread that lives as long as they are to: a test's own.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same, with these lines in `postgresql.conf`.
+    pub(crate) fn start_with(settings: &str) -> Self {
         Self {
-            postgres: PrivatePostgres::start("").unwrap_or_else(|error| panic!("{error}")),
+            postgres: PrivatePostgres::start(settings).unwrap_or_else(|error| panic!("{error}")),
             broker: PrivateBroker::start("", "").unwrap_or_else(|error| panic!("{error}")),
         }
     }
