@@ -6,7 +6,7 @@ use ferry_sim::{Faults, Population};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::{Crossing, kill};
+use crate::support::{Crossing, kill, signal};
 
 /// The promise is for at least 20 kills in a run.
 const KILLS: u32 = 25;
@@ -149,16 +149,6 @@ async fn the_second_interrupt_stops_at_once_and_the_run_resumes() {
     crossing.simulator.set_faults(Faults::default());
     let outcome = crossing.run().await;
     crossing.assert_all_crossed(&outcome).await;
-}
-
-/// To a process that we started.
-async fn signal(child: &tokio::process::Child, name: &str) {
-    let id = child.id().expect("it runs").to_string();
-    let sent = tokio::process::Command::new("kill")
-        .args(["-s", name, &id])
-        .status()
-        .await;
-    assert!(sent.expect("kill is everywhere").success());
 }
 
 impl Crossing {

@@ -1,5 +1,7 @@
 //! Processes that share PostgreSQL and RabbitMQ.
 
+mod claims;
+
 use ferry_sim::{Faults, Population};
 
 use crate::support::{Fleet, Outcome};

@@ -1,7 +1,9 @@
 //! A crossing with the ledger on PostgreSQL and the queue on RabbitMQ.
 
+use ferry_ledger::due::{Due, DueCursor};
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
+use ferry_queue::{AmqpUrl, Message, Queue, Settings};
 use ferry_sim::{Faults, Population};
 use ferry_testbed::{
     FreshDatabase, SharedBroker, SharedPostgres, fresh_database, shared_broker, shared_postgres,
@@ -19,6 +21,8 @@ pub(crate) struct Fleet {
     pub(crate) ledger_url: String,
     /// The broker. Change it to send processes through a proxy.
     pub(crate) queue_url: String,
+    /// Settings of all processes from now on, as variables of the environment.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
     prefix: String,
     keys: KeyRing,
     _shared: Option<(FreshDatabase, SharedPostgres, SharedBroker)>,
@@ -51,6 +55,7 @@ impl Fleet {
             crossing: Crossing::new(population, faults).await,
             ledger_url,
             queue_url,
+            settings: Vec::new(),
             prefix: format!("test-{:016x}", rng.next_u64()),
             keys: KeyRing::generate("k1", &mut rng),
             _shared: None,
@@ -65,7 +70,8 @@ impl Fleet {
             .env("FERRY_QUEUE__URL", &self.queue_url)
             .env("FERRY_QUEUE__PREFIX", &self.prefix)
             .env("FERRY_DATA__KEYS", self.keys.to_text().as_str())
-            .env("FERRY_RATES__STYTCH", "unlimited");
+            .env("FERRY_RATES__STYTCH", "unlimited")
+            .envs(self.settings.iter().copied());
         command
     }
 
@@ -104,6 +110,31 @@ impl Fleet {
         let keys = KeyRing::parse(self.keys.to_text().as_str()).unwrap();
         let ledger = Ledger::connect(PostgresSettings::new(url), keys).await;
         ledger.expect("a ledger")
+    }
+
+    /// The queue, past the binary.
+    pub(crate) async fn queue(&self) -> Queue {
+        let settings = Settings {
+            prefix: self.prefix.clone(),
+            ..Settings::new(AmqpUrl::parse(&self.queue_url).unwrap())
+        };
+        let mut rng = StdRng::try_from_rng(&mut SysRng).unwrap();
+        let queue = Queue::connect(settings, &mut rng).await;
+        queue.expect("a queue")
+    }
+
+    /// A message for each session of the run `test` that is due.
+    pub(crate) async fn due(&self) -> Vec<Message> {
+        let ledger = self.ledger().await;
+        let run = ledger.run("test").await.expect("a run").id;
+        let mut from_the_head = DueCursor::default();
+        let due = ledger.due(run, &mut from_the_head, u32::MAX).await;
+        ledger.close().await;
+        let message = |due: Due| Message {
+            run,
+            session: due.session,
+        };
+        due.expect("sessions").into_iter().map(message).collect()
     }
 
     /// Every session final, one alive for each that was migrated, none besides, books balanced.

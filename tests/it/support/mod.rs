@@ -186,3 +186,10 @@ fn tokens(export: &Path) -> Vec<String> {
 pub(crate) async fn kill(mut child: Child) {
     child.kill().await.expect("it is ours to kill");
 }
+
+/// A signal, named without its SIG, to a process that we started.
+pub(crate) async fn signal(child: &Child, name: &str) {
+    let id = child.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-s", name, &id]).status().await;
+    assert!(sent.expect("kill is everywhere").success());
+}
