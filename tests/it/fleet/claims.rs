@@ -5,32 +5,25 @@ use std::collections::HashSet;
 
 use ferry_sim::{Faults, Population};
 use ferry_testbed::proxy::Proxy;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
+use super::{ended, slow};
 use crate::support::{Fleet, LOOK_EVERY, Outcome, signal};
-
-/// Calls that take so many milliseconds.
-fn slow(latency_ms: u64) -> Faults {
-    Faults {
-        latency_ms,
-        ..Faults::default()
-    }
-}
 
 impl Fleet {
     /// `ferry work --until-empty` with so many calls in flight.
-    fn narrow(&self, concurrency: u32) -> Command {
+    pub(super) fn narrow(&self, concurrency: u32) -> Command {
         let mut command = self.work_command();
         command.args(["--concurrency", &concurrency.to_string()]);
         command
     }
 
-    fn minted(&self) -> u64 {
+    pub(super) fn minted(&self) -> u64 {
         self.crossing.simulator.audit().sessions.minted
     }
 
     /// Calls that Ferry gave up while they were under way.
-    fn given_up(&self) -> u64 {
+    pub(super) fn given_up(&self) -> u64 {
         let calls = self.crossing.simulator.audit().calls;
         let migrate = calls.get("migrate");
         let given_up = migrate.and_then(|outcomes| outcomes.get("client_gone"));
@@ -38,7 +31,7 @@ impl Fleet {
     }
 
     /// Waits until sessions are due, then sends a message for each of them.
-    async fn ring(&self) {
+    pub(super) async fn ring(&self) {
         let messages = loop {
             let due = self.due().await;
             if !due.is_empty() {
@@ -52,7 +45,7 @@ impl Fleet {
     }
 
     /// `ferry sweep`, until no attempt is listed for another look.
-    async fn sweep_to_the_end(&self) {
+    pub(super) async fn sweep_to_the_end(&self) {
         loop {
             let swept = Outcome::of(self.command(&["sweep"])).await;
             swept.assert_says(0, &[]);
@@ -62,10 +55,6 @@ impl Fleet {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
-}
-
-async fn ended(worker: Child) -> Outcome {
-    Outcome::from(worker.wait_with_output().await.expect("it ends"))
 }
 
 const SESSIONS: u64 = 120;
@@ -186,8 +175,9 @@ async fn fault_14_a_redelivery_while_the_call_is_under_way_makes_no_second_sessi
     let mut cut = fleet.narrow(8);
     cut.env("FERRY_QUEUE__URL", proxy.url(&fleet.queue_url).unwrap());
     let cut = cut.spawn().expect("the binary starts");
+    fleet.crossing.until_minted(8).await;
     let other = fleet.narrow(8).spawn().expect("the binary starts");
-    // Eight calls are under way at each of these moments.
+    // Calls are under way at each of these moments.
     for minted in [16, 32, 48] {
         fleet.crossing.until_minted(minted).await;
         proxy.cut();
@@ -260,7 +250,8 @@ async fn fault_23_what_is_minted_after_the_quiet_time_is_swept_by_the_second_loo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_24_a_worker_that_stood_still_beyond_its_leases_leaves_no_second_session_alive() {
-    let fleet = Fleet::new(Population::new(SESSIONS, 58), slow(300)).await;
+    let mut fleet = Fleet::new(Population::new(SESSIONS, 58), slow(300)).await;
+    fleet.settings.push(("FERRY_WORKER__SECOND_LOOK", "3s"));
     fleet.enqueue().await;
     let paused = fleet.narrow(8).spawn().expect("the binary starts");
     fleet.crossing.until_minted(16).await;

@@ -10,6 +10,7 @@ use ferry_testbed::{
 };
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
+use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
 use super::{Audit, Crossing, Outcome};
@@ -121,6 +122,12 @@ impl Fleet {
         let mut rng = StdRng::try_from_rng(&mut SysRng).unwrap();
         let queue = Queue::connect(settings, &mut rng).await;
         queue.expect("a queue")
+    }
+
+    /// The ledger's tables, past the ledger.
+    pub(crate) async fn tables(&self) -> PgConnection {
+        let connection = PgConnection::connect(&self.ledger_url).await;
+        connection.expect("a database")
     }
 
     /// A message for each session of the run `test` that is due.
