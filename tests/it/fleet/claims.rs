@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use ferry_core::id::{RunId, SessionId};
+use ferry_queue::{Cause, Message};
 use ferry_sim::{Faults, Population};
 use ferry_testbed::proxy::Proxy;
 use tokio::process::Command;
@@ -23,7 +25,7 @@ impl Fleet {
     }
 
     /// Calls that Ferry gave up while they were under way.
-    pub(super) fn given_up(&self) -> u64 {
+    fn given_up(&self) -> u64 {
         let calls = self.crossing.simulator.audit().calls;
         let migrate = calls.get("migrate");
         let given_up = migrate.and_then(|outcomes| outcomes.get("client_gone"));
@@ -31,7 +33,7 @@ impl Fleet {
     }
 
     /// Waits until sessions are due, then sends a message for each of them.
-    pub(super) async fn ring(&self) {
+    async fn ring(&self) {
         let messages = loop {
             let due = self.due().await;
             if !due.is_empty() {
@@ -44,8 +46,16 @@ impl Fleet {
         queue.close().await;
     }
 
+    /// `ferry sweep`, until no attempt is listed for a first look.
+    pub(super) async fn sweep_resolved(&self) {
+        while self.status().await.audit("unresolved") > 0 {
+            let swept = Outcome::of(self.command(&["sweep"])).await;
+            swept.assert_says(0, &[]);
+        }
+    }
+
     /// `ferry sweep`, until no attempt is listed for another look.
-    pub(super) async fn sweep_to_the_end(&self) {
+    async fn sweep_to_the_end(&self) {
         loop {
             let swept = Outcome::of(self.command(&["sweep"])).await;
             swept.assert_says(0, &[]);
@@ -250,8 +260,7 @@ async fn fault_23_what_is_minted_after_the_quiet_time_is_swept_by_the_second_loo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_24_a_worker_that_stood_still_beyond_its_leases_leaves_no_second_session_alive() {
-    let mut fleet = Fleet::new(Population::new(SESSIONS, 58), slow(300)).await;
-    fleet.settings.push(("FERRY_WORKER__SECOND_LOOK", "3s"));
+    let fleet = Fleet::new(Population::new(SESSIONS, 58), slow(300)).await;
     fleet.enqueue().await;
     let paused = fleet.narrow(8).spawn().expect("the binary starts");
     fleet.crossing.until_minted(16).await;
@@ -262,7 +271,7 @@ async fn fault_24_a_worker_that_stood_still_beyond_its_leases_leaves_no_second_s
     let paused = ended(paused).await;
     // Calls were under way when it stood still, and their replies came.
     paused.assert_says(0, &["its lease was taken over", "worker left"]);
-    fleet.sweep_to_the_end().await;
+    fleet.sweep_resolved().await;
     fleet.assert_all_crossed().await;
     assert!(fleet.minted() > SESSIONS);
 }
@@ -293,4 +302,41 @@ async fn fault_44_of_two_sessions_of_one_member_whose_replies_were_lost_both_liv
     ended(worker).await.assert_says(0, &[]);
     assert!(fleet.minted() >= 4);
     fleet.assert_all_crossed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_15_what_nobody_can_use_is_a_dead_letter_with_its_cause_and_the_worker_lives() {
+    let fleet = Fleet::new(Population::new(20, 49), Faults::default()).await;
+    let queue = fleet.queue().await;
+    let ours = Some("ferry.session");
+    fleet
+        .publish(None, "{\"v\":1,\"run\":1,\"session\":1}")
+        .await;
+    fleet.publish(ours, "{\"v\":1,\"run\":").await;
+    fleet
+        .publish(ours, "{\"v\":9,\"run\":1,\"session\":1}")
+        .await;
+    let unknown = Message {
+        run: RunId(1),
+        session: SessionId(i64::MAX),
+    };
+    queue.publish(&[unknown]).await.unwrap();
+    fleet.enqueue().await;
+    fleet.work().await;
+    fleet.assert_all_crossed().await;
+    let mut letters = Vec::new();
+    while letters.len() < 4 {
+        letters.extend(queue.drain_dead(10).await.unwrap());
+    }
+    queue.close().await;
+    let causes: HashSet<_> = letters.iter().map(|letter| letter.cause).collect();
+    let expected = [
+        Cause::NotOurs,
+        Cause::Unreadable,
+        Cause::UnknownVersion,
+        Cause::UnknownSession,
+    ];
+    assert_eq!(causes, HashSet::from(expected));
+    assert_eq!(letters.len(), expected.len());
+    assert!(letters.iter().any(|letter| letter.message == Some(unknown)));
 }

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use ferry_sim::{Faults, Population};
 use ferry_testbed::proxy::{Direction, Proxy};
+use sqlx::PgConnection;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::{ended, slow};
-use crate::support::Fleet;
+use crate::support::{Fleet, LOOK_EVERY, Outcome};
 
 impl Fleet {
     /// A proxy before the ledger's database, and a worker behind it.
@@ -136,4 +137,55 @@ async fn fault_34_two_connections_are_enough_for_all_that_a_worker_does() {
     fleet.enqueue().await;
     fleet.work().await;
     fleet.assert_all_crossed().await;
+}
+
+/// Rows of a paused run, more urgent than all others.
+const PAUSED: i64 = 200_000;
+
+/// How many rows of the sessions all finished connections have read.
+async fn rows_read(tables: &mut PgConnection) -> i64 {
+    // A connection's counts are in when it has ended.
+    let others = "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'ferry'";
+    while sqlx::query_scalar::<_, i64>(others)
+        .fetch_one(&mut *tables)
+        .await
+        .unwrap()
+        > 0
+    {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let read = sqlx::query_scalar(
+        "SELECT t.seq_tup_read::bigint + (SELECT sum(i.idx_tup_read)::bigint
+             FROM pg_stat_user_indexes AS i WHERE i.relid = t.relid)
+         FROM pg_stat_user_tables AS t WHERE t.relname = 'sessions'",
+    );
+    read.fetch_one(tables).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_45_rows_of_a_paused_run_are_not_read_on_the_way_to_those_of_an_active_one() {
+    let fleet = Fleet::new(Population::new(100, 64), Faults::default()).await;
+    // Makes the tables.
+    fleet.ledger().await.close().await;
+    let mut tables = fleet.tables().await;
+    sqlx::raw_sql(
+        "INSERT INTO runs (name, source, source_digest, state, pause_cause, rows_read, began_at)
+         VALUES ('paused', 'elsewhere', '', 'paused', 'operator', 200000, 0);
+         INSERT INTO sessions (id, run_id, legacy_key, source_row, token_expires_at, state, organization)
+         SELECT -row, runs.id, decode(md5(row::text), 'hex'), row, ferry_now() + 600000 + row, 'queued', 'o'
+         FROM runs, generate_series(1, 200000) AS row",
+    )
+    .execute(&mut tables)
+    .await
+    .unwrap();
+    fleet.enqueue().await;
+    let before = rows_read(&mut tables).await;
+    let worker = Outcome::of(fleet.work_command()).await;
+    assert_eq!(worker.code, Some(4), "{}", worker.standard_error);
+    let read = rows_read(&mut tables).await - before;
+    // All that the dispatcher, the claims and the results of a hundred sessions read.
+    assert!((100..PAUSED / 10).contains(&read), "{read} rows are read");
+    let books = fleet.status().await.books();
+    assert_eq!((books.migrated, books.open()), (100, 0), "{books:?}");
 }

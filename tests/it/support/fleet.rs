@@ -8,6 +8,7 @@ use ferry_sim::{Faults, Population};
 use ferry_testbed::{
     FreshDatabase, SharedBroker, SharedPostgres, fresh_database, shared_broker, shared_postgres,
 };
+use lapin::BasicProperties;
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
 use sqlx::{Connection, PgConnection};
@@ -122,6 +123,32 @@ impl Fleet {
         let mut rng = StdRng::try_from_rng(&mut SysRng).unwrap();
         let queue = Queue::connect(settings, &mut rng).await;
         queue.expect("a queue")
+    }
+
+    /// Puts a message of this type into the work queue, past the queue.
+    pub(crate) async fn publish(&self, kind: Option<&str>, body: &str) {
+        let connecting = lapin::Connection::connect(&self.queue_url, Default::default());
+        let connection = connecting.await.expect("a broker");
+        let channel = connection.create_channel().await.expect("a channel");
+        let properties = BasicProperties::default();
+        let properties = match kind {
+            Some(kind) => properties.with_type(kind.into()),
+            None => properties,
+        };
+        let (exchange, options) = (format!("{}.v1", self.prefix), Default::default());
+        channel
+            .confirm_select(Default::default())
+            .await
+            .expect("confirms");
+        let publishing = channel.basic_publish(
+            exchange.into(),
+            "work".into(),
+            options,
+            body.as_bytes(),
+            properties,
+        );
+        let confirmed = publishing.await.expect("published").await;
+        assert!(confirmed.expect("confirmed").is_ack());
     }
 
     /// The ledger's tables, past the ledger.
