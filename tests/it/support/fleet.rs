@@ -40,9 +40,10 @@ impl Fleet {
         let database = fresh_database(&postgres.url).await;
         let database = database.unwrap_or_else(|error| panic!("{error}"));
         let (ledger_url, queue_url) = (database.url.clone(), broker.url.clone());
-        let mut fleet = Self::on(population, faults, ledger_url, queue_url).await;
-        fleet._shared = Some((database, postgres, broker));
-        fleet
+        Self {
+            _shared: Some((database, postgres, broker)),
+            ..Self::on(population, faults, ledger_url, queue_url).await
+        }
     }
 
     /// On these servers.
