@@ -2,9 +2,9 @@
 //!
 //! A connection whose other end is gone without a word is waited on for ever, and who waits may not
 //! be dropped: a query that is given up half way takes its place in the pool with it. So nobody in
-//! here sets limits to queries. If the ledger gives no answer at all for long enough, the process
-//! ends; whoever started it starts it again, with new connections. What was in flight is taken over
-//! and swept.
+//! here sets limits to queries. If the ledger gives no answer for long enough, to anybody or to one
+//! who waits, the process ends; whoever started it starts it again, with new connections. What was
+//! in flight is taken over and swept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,8 @@ use crate::exit::Exit;
 
 /// Between two questions.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// Who waits for longer may be waiting on a connection that is dead. A lock is waited for so long.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 /// Longer than any statement may take (30 s), and than a server takes to start again.
 const SILENCE_SECONDS: u64 = 45;
 
@@ -39,7 +41,8 @@ pub(crate) fn watch_over(ledger: &Ledger) {
 async fn ask(ledger: Ledger, silent_for: Arc<AtomicU64>) {
     loop {
         match ledger.active_runs().await {
-            Ok(_) => silent_for.store(0, Ordering::Relaxed),
+            Ok(_) if ledger.longest_wait() <= LONG_WAIT => silent_for.store(0, Ordering::Relaxed),
+            Ok(_) => tracing::debug!("the ledger owes somebody an answer"),
             Err(error) => tracing::debug!(%error, "the ledger gave no answer"),
         }
         tokio::time::sleep(ASK_EVERY).await;

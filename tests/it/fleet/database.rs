@@ -130,6 +130,27 @@ async fn fault_34_a_worker_whose_sockets_are_half_open_gets_new_ones_or_ends() {
     fleet.assert_all_crossed().await;
 }
 
+/// The others get their answers, so that nothing fails: somebody only waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_a_worker_that_waits_for_ever_on_one_of_its_sockets_ends() {
+    let fleet = Fleet::new(Population::new(1500, 65), slow(50)).await;
+    fleet.enqueue().await;
+    let (proxy, mut command) = fleet.behind_a_proxy();
+    let worker = command.args(["--concurrency", "8"]).spawn();
+    let worker = worker.expect("the binary starts");
+    fleet.crossing.until_minted(50).await;
+    // The answers of a moment are lost, and with them those sockets' later ones: that for results at
+    // least, which are recorded all the time.
+    proxy.swallow(Direction::ToClient);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    proxy.pass().unwrap();
+    let outcome = ended(worker).await;
+    outcome.assert_says(75, &["has given no answer"]);
+    fleet.crossing.simulator.set_faults(Faults::default());
+    fleet.work().await;
+    fleet.assert_all_crossed().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_34_two_connections_are_enough_for_all_that_a_worker_does() {
     let mut fleet = Fleet::new(Population::realistic(600, 63), Faults::realistic(63)).await;

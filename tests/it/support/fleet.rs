@@ -8,7 +8,8 @@ use ferry_sim::{Faults, Population};
 use ferry_testbed::{
     FreshDatabase, SharedBroker, SharedPostgres, fresh_database, shared_broker, shared_postgres,
 };
-use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, ConnectionProperties};
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
 use sqlx::{Connection, PgConnection};
@@ -128,7 +129,8 @@ impl Fleet {
 
     /// Puts a message of this type into the work queue, past the queue.
     pub(crate) async fn publish(&self, kind: Option<&str>, body: &str) {
-        let connecting = lapin::Connection::connect(&self.queue_url, Default::default());
+        let connecting =
+            lapin::Connection::connect(&self.queue_url, ConnectionProperties::default());
         let connection = connecting.await.expect("a broker");
         let channel = connection.create_channel().await.expect("a channel");
         let properties = BasicProperties::default();
@@ -136,15 +138,15 @@ impl Fleet {
             Some(kind) => properties.with_type(kind.into()),
             None => properties,
         };
-        let (exchange, options) = (format!("{}.v1", self.prefix), Default::default());
+        let exchange = format!("{}.v1", self.prefix);
         channel
-            .confirm_select(Default::default())
+            .confirm_select(ConfirmSelectOptions::default())
             .await
             .expect("confirms");
         let publishing = channel.basic_publish(
             exchange.into(),
             "work".into(),
-            options,
+            BasicPublishOptions::default(),
             body.as_bytes(),
             properties,
         );
