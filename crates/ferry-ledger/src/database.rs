@@ -20,12 +20,22 @@ pub(crate) type Database = Either<SqliteLedger, PostgresLedger>;
 /// A write transaction: gone without a trace unless it is committed.
 pub(crate) type Change = Either<SqliteChange, PostgresChange>;
 
-/// Does the same on whichever database it is.
+/// Does the same on whichever database it is. On a server it counts as waiting, see
+/// [`Ledger::longest_wait`], unless it is something `long`: that may look through whole tables.
 macro_rules! either {
-    ($either:expr, $it:ident => $done:expr) => {
+    (long $either:expr, $it:ident => $done:expr) => {
         match $either {
             $crate::database::Either::Sqlite($it) => $done,
             $crate::database::Either::Postgres($it) => $done,
+        }
+    };
+    ($either:expr, $it:ident => $done:expr) => {
+        match $either {
+            $crate::database::Either::Sqlite($it) => $done,
+            $crate::database::Either::Postgres($it) => {
+                let _wait = $it.wait();
+                $done
+            }
         }
     };
 }
@@ -35,7 +45,10 @@ impl Ledger {
     pub(crate) async fn write(&self) -> Result<Change, LedgerError> {
         Ok(match &self.database {
             Database::Sqlite(database) => Change::Sqlite(database.write().await?),
-            Database::Postgres(database) => Change::Postgres(database.write().await?),
+            Database::Postgres(database) => {
+                let _wait = database.wait();
+                Change::Postgres(database.write().await?)
+            }
         })
     }
 }

@@ -69,6 +69,6 @@ impl Ledger {
     /// They are the head of the order, so this reads no further than it must; `since` is when it
     /// was called last, for what expired before that is done.
     pub async fn expire(&self, run: RunId, since: Timestamp) -> Result<u64, LedgerError> {
-        either!(&self.database, database => database.expire(run, since).await)
+        either!(long &self.database, database => database.expire(run, since).await)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use sqlx::migrate::MigrateError;
@@ -60,6 +61,16 @@ impl Ledger {
     /// round trip at most, so that a lease looks shorter than it is, never longer.
     pub fn now(&self) -> Timestamp {
         either!(&self.database, database => database.now())
+    }
+
+    /// For how long the server has owed an answer, to whoever waits for longest; zero if nobody
+    /// waits. What looks through whole tables does not count. A connection whose other end is gone
+    /// without a word is waited on for ever, while others get their answers.
+    pub fn longest_wait(&self) -> Duration {
+        match &self.database {
+            Database::Sqlite(_) => Duration::ZERO,
+            Database::Postgres(database) => database.longest_wait(),
+        }
     }
 
     /// Closes all connections. On SQLite the write-ahead log is folded into the file.

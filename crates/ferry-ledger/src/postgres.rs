@@ -10,6 +10,7 @@
 //!   session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use sqlx::migrate::Migrator;
@@ -29,10 +30,12 @@ mod roles;
 mod runs;
 mod settings;
 mod sweep;
+mod waits;
 mod workers;
 
 use clock::ServerClock;
 pub use settings::{PostgresSettings, PostgresUrl, PostgresUrlError};
+use waits::{Wait, Waits};
 
 use crate::error::LedgerError;
 use crate::ledger::migrated;
@@ -44,6 +47,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 pub(crate) struct PostgresLedger {
     pool: PgPool,
     clock: Arc<ServerClock>,
+    waits: Arc<Waits>,
 }
 
 /// A write transaction.
@@ -51,6 +55,7 @@ pub(crate) struct PostgresLedger {
 pub(crate) struct PostgresChange {
     pub(crate) transaction: Transaction<'static, Postgres>,
     clock: Arc<ServerClock>,
+    waits: Arc<Waits>,
 }
 
 impl PostgresLedger {
@@ -66,11 +71,21 @@ impl PostgresLedger {
         Ok(Self {
             pool,
             clock: Arc::new(clock),
+            waits: Arc::default(),
         })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Somebody waits for the server from now on.
+    pub(crate) fn wait(&self) -> Wait {
+        self.waits.begin()
+    }
+
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.waits.longest()
     }
 
     pub(crate) async fn close(&self) {
@@ -81,6 +96,7 @@ impl PostgresLedger {
         Ok(PostgresChange {
             transaction: self.begin("BEGIN").await?,
             clock: Arc::clone(&self.clock),
+            waits: Arc::clone(&self.waits),
         })
     }
 
@@ -102,6 +118,11 @@ impl PostgresLedger {
 }
 
 impl PostgresChange {
+    /// Somebody waits for the server from now on.
+    pub(crate) fn wait(&self) -> Wait {
+        self.waits.begin()
+    }
+
     /// Waits until these sessions are nobody else's, and keeps them until the end.
     async fn lock(&mut self, ids: &[i64]) -> Result<(), LedgerError> {
         sqlx::query("/* lock */ SELECT FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE")

@@ -75,7 +75,8 @@ pub(crate) struct AuditRow {
 impl Ledger {
     /// The books of a run. Reads all its sessions: for a report, not for a hot loop.
     pub async fn books(&self, run: RunId) -> Result<Books, LedgerError> {
-        let (counted, states) = either!(&self.database, database => database.books(run).await?);
+        let (counted, states) =
+            either!(long &self.database, database => database.books(run).await?);
         Ok(Books {
             exported: counted.rows_read.unsigned_abs(),
             rejected: counted.rejected.unsigned_abs(),
@@ -92,7 +93,7 @@ impl Ledger {
 
     /// Why sessions of the run were not carried, the most frequent reason first.
     pub async fn failures(&self, run: RunId) -> Result<Vec<FailureCount>, LedgerError> {
-        let rows = either!(&self.database, database => database.failures(run).await?);
+        let rows = either!(long &self.database, database => database.failures(run).await?);
         let read = |row: FailureRow| FailureCount {
             state: row.state,
             reason: row.reason,

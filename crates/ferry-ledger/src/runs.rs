@@ -120,7 +120,7 @@ impl Ledger {
         let state = self.state(run).await?;
         let settling = match state {
             RunState::Active => {
-                !either!(&self.database, database => database.has_open_sessions(run).await?)
+                !either!(long &self.database, database => database.has_open_sessions(run).await?)
             }
             RunState::Auditing => true,
             _ => false,
@@ -129,7 +129,7 @@ impl Ledger {
             return Ok(state);
         }
         if state == RunState::Active {
-            either!(&self.database, database => database.begin_audit(run).await?);
+            either!(long &self.database, database => database.begin_audit(run).await?);
         }
         either!(&self.database, database => database.end_audit(run).await?);
         self.state(run).await

@@ -87,7 +87,7 @@ impl Ledger {
         if !named.is_empty() || row.email.is_some() {
             return Ok(named);
         }
-        either!(&self.database, database => database.members_of_same_person(row).await)
+        either!(long &self.database, database => database.members_of_same_person(row).await)
     }
 
     /// Which of the listed sessions are to be revoked: those that carry the id of an attempt which

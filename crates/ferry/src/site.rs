@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 
 use crate::data_folder::DataFolder;
 use crate::place::Place;
+use crate::watchdog;
 
 /// Where this process works.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl Site {
             }
             Place::Fleet(fleet) => {
                 let ledger = fleet.ledger.connect(fleet.keys).await?;
+                watchdog::watch_over(&ledger);
                 Ok(Self {
                     ledger,
                     queue: Queue::connect(fleet.queue, rng).await?,

@@ -1,14 +1,19 @@
 //! A crossing with the ledger on PostgreSQL and the queue on RabbitMQ.
 
 use ferry_core::books::Books;
+use ferry_ledger::due::{Due, DueCursor};
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
+use ferry_queue::{AmqpUrl, Message, Queue, Settings};
 use ferry_sim::{Faults, Population};
 use ferry_testbed::{
     FreshDatabase, SharedBroker, SharedPostgres, fresh_database, shared_broker, shared_postgres,
 };
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, ConnectionProperties};
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
+use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
 use super::{Audit, Crossing, Outcome, Servers};
@@ -20,6 +25,8 @@ pub(crate) struct Fleet {
     pub(crate) ledger_url: String,
     /// The broker. Change it to send processes through a proxy.
     pub(crate) queue_url: String,
+    /// Settings of all processes from now on, as variables of the environment.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
     prefix: String,
     keys: KeyRing,
     _shared: Option<(FreshDatabase, SharedPostgres, SharedBroker)>,
@@ -35,9 +42,10 @@ impl Fleet {
         let database = fresh_database(&postgres.url).await;
         let database = database.unwrap_or_else(|error| panic!("{error}"));
         let (ledger_url, queue_url) = (database.url.clone(), broker.url.clone());
-        let mut fleet = Self::on(population, faults, ledger_url, queue_url).await;
-        fleet._shared = Some((database, postgres, broker));
-        fleet
+        Self {
+            _shared: Some((database, postgres, broker)),
+            ..Self::on(population, faults, ledger_url, queue_url).await
+        }
     }
 
     /// On servers that are this test's alone.
@@ -62,6 +70,7 @@ impl Fleet {
             crossing: Crossing::new(population, faults).await,
             ledger_url,
             queue_url,
+            settings: Vec::new(),
             prefix: format!("test-{:016x}", rng.next_u64()),
             keys: KeyRing::generate("k1", &mut rng),
             _shared: None,
@@ -76,7 +85,8 @@ impl Fleet {
             .env("FERRY_QUEUE__URL", &self.queue_url)
             .env("FERRY_QUEUE__PREFIX", &self.prefix)
             .env("FERRY_DATA__KEYS", self.keys.to_text().as_str())
-            .env("FERRY_RATES__STYTCH", "unlimited");
+            .env("FERRY_RATES__STYTCH", "unlimited")
+            .envs(self.settings.iter().copied());
         command
     }
 
@@ -126,6 +136,64 @@ impl Fleet {
     pub(crate) async fn books(&self, ledger: &Ledger) -> Books {
         let run = ledger.run("test").await.expect("the run");
         ledger.books(run.id).await.expect("books")
+    }
+
+    /// The queue, past the binary.
+    pub(crate) async fn queue(&self) -> Queue {
+        let settings = Settings {
+            prefix: self.prefix.clone(),
+            ..Settings::new(AmqpUrl::parse(&self.queue_url).unwrap())
+        };
+        let mut rng = StdRng::try_from_rng(&mut SysRng).unwrap();
+        let queue = Queue::connect(settings, &mut rng).await;
+        queue.expect("a queue")
+    }
+
+    /// Puts a message of this type into the work queue, past the queue.
+    pub(crate) async fn publish(&self, kind: Option<&str>, body: &str) {
+        let connecting =
+            lapin::Connection::connect(&self.queue_url, ConnectionProperties::default());
+        let connection = connecting.await.expect("a broker");
+        let channel = connection.create_channel().await.expect("a channel");
+        let properties = BasicProperties::default();
+        let properties = match kind {
+            Some(kind) => properties.with_type(kind.into()),
+            None => properties,
+        };
+        let exchange = format!("{}.v1", self.prefix);
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await
+            .expect("confirms");
+        let publishing = channel.basic_publish(
+            exchange.into(),
+            "work".into(),
+            BasicPublishOptions::default(),
+            body.as_bytes(),
+            properties,
+        );
+        let confirmed = publishing.await.expect("published").await;
+        assert!(confirmed.expect("confirmed").is_ack());
+    }
+
+    /// The ledger's tables, past the ledger.
+    pub(crate) async fn tables(&self) -> PgConnection {
+        let connection = PgConnection::connect(&self.ledger_url).await;
+        connection.expect("a database")
+    }
+
+    /// A message for each session of the run `test` that is due.
+    pub(crate) async fn due(&self) -> Vec<Message> {
+        let ledger = self.ledger().await;
+        let run = ledger.run("test").await.expect("a run").id;
+        let mut from_the_head = DueCursor::default();
+        let due = ledger.due(run, &mut from_the_head, u32::MAX).await;
+        ledger.close().await;
+        let message = |due: Due| Message {
+            run,
+            session: due.session,
+        };
+        due.expect("sessions").into_iter().map(message).collect()
     }
 
     /// Every session final, one alive for each that was migrated, none besides, books balanced.

@@ -49,7 +49,7 @@ pub(super) async fn execute(global: Global, args: DemoArgs) -> Result<Exit> {
         audit_timeout: 60,
         json: args.json,
     };
-    let (mut report, exit) = super::run::carry(&loaded, &run, &stop).await?;
+    let (mut report, exit) = Box::pin(super::run::carry(&loaded, &run, &stop)).await?;
     let extra_alive = extra_alive(&simulator, &loaded).await?;
     simulator.stop().await;
     report.audit.extra_alive = Some(extra_alive);

@@ -27,7 +27,7 @@ pub(super) async fn execute(global: Global, args: RunArgs) -> Result<Exit> {
     };
     let loaded = super::load_and_log(&overrides)?;
     let stop = stop::on_signals(None)?;
-    let (report, exit) = carry(&loaded, &args, &stop).await?;
+    let (report, exit) = Box::pin(carry(&loaded, &args, &stop)).await?;
     report.print(args.json)?;
     Ok(exit)
 }
@@ -52,11 +52,11 @@ pub(super) async fn carry(
         name: args.run.as_deref(),
     };
     // Before Stytch is asked: a wrong export is the likelier mistake.
-    let begun = registering.begin().await?;
-    let run = begun.0.clone();
+    let known = registering.begin().await?;
+    let run = known.0.clone();
     crossing.check_credentials().await?;
     let migrated_before = ledger.books(run.id).await?.migrated;
-    let ended = if registering.take_in(begun, stop, &mut rng).await?.is_some() {
+    let ended = if registering.take_in(known, stop, &mut rng).await?.is_some() {
         // A long crossing should not keep the operator from mending rejects meanwhile.
         rejects_file::write(&site.folder, ledger, &run).await?;
         ledger.resume(run.id).await?;

@@ -1,0 +1,212 @@
+//! A database whose answers do not come, and one that holds more than is to be carried.
+
+use std::time::{Duration, Instant};
+
+use ferry_sim::{Faults, Population};
+use ferry_testbed::proxy::{Direction, Proxy};
+use sqlx::PgConnection;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use super::{ended, slow};
+use crate::support::{Fleet, LOOK_EVERY, Outcome};
+
+impl Fleet {
+    /// A proxy before the ledger's database, and a worker behind it.
+    fn behind_a_proxy(&self) -> (Proxy, Command) {
+        let proxy = Proxy::before(&self.ledger_url).unwrap();
+        let mut command = self.work_command();
+        command.env("FERRY_LEDGER__URL", proxy.url(&self.ledger_url).unwrap());
+        (proxy, command)
+    }
+}
+
+/// What a process says while it runs.
+struct Said(Lines<BufReader<ChildStderr>>);
+
+impl Said {
+    fn of(worker: &mut Child) -> Self {
+        let standard_error = worker.stderr.take().expect("piped");
+        Self(BufReader::new(standard_error).lines())
+    }
+
+    /// Everything, to the end.
+    async fn all(mut self) -> String {
+        let mut all = String::new();
+        while let Some(line) = self.0.next_line().await.unwrap() {
+            all += &line;
+            all.push('\n');
+        }
+        all
+    }
+}
+
+/// What a worker says of a claim, and of results, whose commit was not answered.
+const UNANSWERED: [&str; 2] = ["sessions not claimed", "results not recorded yet"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_33_a_commit_whose_answer_is_lost_makes_no_second_session() {
+    const SESSIONS: u64 = 3000;
+    let fleet = Fleet::new(Population::new(SESSIONS, 60), slow(50)).await;
+    fleet.enqueue().await;
+    let (proxy, mut command) = fleet.behind_a_proxy();
+    command.args(["--concurrency", "16"]);
+    let mut worker = command.spawn().expect("the binary starts");
+    let mut said = Said::of(&mut worker).0;
+    fleet.crossing.until_minted(1).await;
+    // Claims and results commit in turn, so that some answers of both are lost.
+    let mut lost = [false; 2];
+    let mut log = String::new();
+    while lost != [true; 2] {
+        let happens = proxy.cut_after_request_containing(b"COMMIT");
+        happens.await.expect("a commit");
+        let line = loop {
+            let line = said.next_line().await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("it ended before: {log}"));
+            log += &line;
+            log.push('\n');
+            // Whose commit it was, or that of another one, who tries again.
+            if line.contains("WARN") {
+                break line;
+            }
+        };
+        for (lost, saying) in lost.iter_mut().zip(UNANSWERED) {
+            *lost |= line.contains(saying);
+        }
+    }
+    fleet.crossing.simulator.set_faults(Faults::default());
+    log += &Said(said).all().await;
+    assert_eq!(ended(worker).await.code, Some(0), "{log}");
+    fleet.assert_all_crossed().await;
+    assert_eq!(fleet.crossing.simulator.audit().sessions.minted, SESSIONS);
+}
+
+/// The promise is that a worker which does not hear from its database has ended by then.
+const ENDS_WITHIN: Duration = Duration::from_mins(1);
+
+/// A worker with two connections, that has carried some sessions when its database falls silent: its
+/// sockets stay open, and nothing comes through any more.
+async fn silenced(seed: u64) -> (Fleet, Proxy, Child) {
+    let mut fleet = Fleet::new(Population::new(1000, seed), slow(50)).await;
+    fleet.settings.push(("FERRY_LEDGER__CONNECTIONS", "2"));
+    fleet.enqueue().await;
+    let (proxy, mut command) = fleet.behind_a_proxy();
+    let worker = command.args(["--concurrency", "8"]).spawn();
+    let worker = worker.expect("the binary starts");
+    fleet.crossing.until_minted(50).await;
+    proxy.swallow(Direction::Both);
+    (fleet, proxy, worker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_a_worker_whose_database_falls_silent_ends_and_the_next_one_goes_on() {
+    let (fleet, _proxy, worker) = silenced(61).await;
+    let since = Instant::now();
+    let outcome = ended(worker).await;
+    assert!(since.elapsed() < ENDS_WITHIN, "{}", outcome.standard_error);
+    outcome.assert_says(75, &["has given no answer"]);
+    // Those claimed before: nothing was called unclaimed.
+    let in_flight = 8 + 8;
+    assert!(fleet.crossing.simulator.audit().sessions.minted <= 50 + in_flight);
+    fleet.crossing.simulator.set_faults(Faults::default());
+    fleet.work().await;
+    fleet.assert_all_crossed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_a_worker_whose_sockets_are_half_open_gets_new_ones_or_ends() {
+    let (fleet, proxy, worker) = silenced(62).await;
+    // What is swallowed within this time leaves its socket deaf for good.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    proxy.pass().unwrap();
+    let since = Instant::now();
+    let outcome = ended(worker).await;
+    if outcome.code == Some(75) {
+        assert!(since.elapsed() < ENDS_WITHIN, "{}", outcome.standard_error);
+        fleet.work().await;
+    } else {
+        outcome.assert_says(0, &["worker left"]);
+    }
+    fleet.assert_all_crossed().await;
+}
+
+/// The others get their answers, so that nothing fails: somebody only waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_a_worker_that_waits_for_ever_on_one_of_its_sockets_ends() {
+    let fleet = Fleet::new(Population::new(1500, 65), slow(50)).await;
+    fleet.enqueue().await;
+    let (proxy, mut command) = fleet.behind_a_proxy();
+    let worker = command.args(["--concurrency", "8"]).spawn();
+    let worker = worker.expect("the binary starts");
+    fleet.crossing.until_minted(50).await;
+    // The answers of a moment are lost, and with them those sockets' later ones: that for results at
+    // least, which are recorded all the time.
+    proxy.swallow(Direction::ToClient);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    proxy.pass().unwrap();
+    let outcome = ended(worker).await;
+    outcome.assert_says(75, &["has given no answer"]);
+    fleet.crossing.simulator.set_faults(Faults::default());
+    fleet.work().await;
+    fleet.assert_all_crossed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_two_connections_are_enough_for_all_that_a_worker_does() {
+    let mut fleet = Fleet::new(Population::realistic(600, 63), Faults::realistic(63)).await;
+    fleet.settings.push(("FERRY_LEDGER__CONNECTIONS", "2"));
+    fleet.enqueue().await;
+    fleet.work().await;
+    fleet.assert_all_crossed().await;
+}
+
+/// Rows of a paused run, more urgent than all others.
+const PAUSED: i64 = 200_000;
+
+/// How many rows of the sessions all finished connections have read.
+async fn rows_read(tables: &mut PgConnection) -> i64 {
+    // A connection's counts are in when it has ended.
+    let others = "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'ferry'";
+    while sqlx::query_scalar::<_, i64>(others)
+        .fetch_one(&mut *tables)
+        .await
+        .unwrap()
+        > 0
+    {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let read = sqlx::query_scalar(
+        "SELECT t.seq_tup_read::bigint + (SELECT sum(i.idx_tup_read)::bigint
+             FROM pg_stat_user_indexes AS i WHERE i.relid = t.relid)
+         FROM pg_stat_user_tables AS t WHERE t.relname = 'sessions'",
+    );
+    read.fetch_one(tables).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_45_rows_of_a_paused_run_are_not_read_on_the_way_to_those_of_an_active_one() {
+    let fleet = Fleet::new(Population::new(100, 64), Faults::default()).await;
+    // Makes the tables.
+    fleet.ledger().await.close().await;
+    let mut tables = fleet.tables().await;
+    sqlx::raw_sql(
+        "INSERT INTO runs (name, source, source_digest, state, pause_cause, rows_read, began_at)
+         VALUES ('paused', 'elsewhere', '', 'paused', 'operator', 200000, 0);
+         INSERT INTO sessions (id, run_id, legacy_key, source_row, token_expires_at, state, organization)
+         SELECT -row, runs.id, decode(md5(row::text), 'hex'), row, ferry_now() + 600000 + row, 'queued', 'o'
+         FROM runs, generate_series(1, 200000) AS row",
+    )
+    .execute(&mut tables)
+    .await
+    .unwrap();
+    fleet.enqueue().await;
+    let before = rows_read(&mut tables).await;
+    let worker = Outcome::of(fleet.work_command()).await;
+    assert_eq!(worker.code, Some(4), "{}", worker.standard_error);
+    let read = rows_read(&mut tables).await - before;
+    // All that the dispatcher, the claims and the results of a hundred sessions read.
+    assert!((100..PAUSED / 10).contains(&read), "{read} rows are read");
+    let books = fleet.status().await.books();
+    assert_eq!((books.migrated, books.open()), (100, 0), "{books:?}");
+}
