@@ -16,8 +16,8 @@ fn broker() -> PrivateBroker {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_loses_nothing_and_work_goes_on() {
     let mut broker = broker();
-    let population = Population::realistic(5_000, 60);
-    let fleet = Fleet::with_broker(population, Faults::realistic(60), broker.url()).await;
+    let population = Population::realistic(5_000, 62);
+    let fleet = Fleet::with_broker(population, Faults::realistic(62), broker.url()).await;
     let ledger = fleet.ledger().await;
 
     // While one publishes.
