@@ -98,7 +98,7 @@ pub(crate) async fn carry_out(
         quick,
         token_bytes: reading::token_bytes(part)?,
         measurements: measurements.chain(rounds.measurements(scale)).collect(),
-        stages: registering.into_iter().chain(rounds.stages).collect(),
+        stages: registering.into_iter().chain(rounds.stage).collect(),
         ..Report::default()
     })
 }

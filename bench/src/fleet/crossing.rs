@@ -28,7 +28,7 @@ pub(crate) struct Rounds {
     /// For each number of processes.
     own: [Vec<Whole>; PROCESSES.len()],
     /// Of the first run with one process.
-    pub(crate) stages: Vec<Stage>,
+    pub(crate) stage: Option<Stage>,
 }
 
 /// Ferry from the export to the last session, as one row: the rate of the worker alone, CPU times and
@@ -60,11 +60,9 @@ impl Rounds {
             rounds.bare.push(bare.await?);
             for (place, processes) in PROCESSES.into_iter().enumerate() {
                 eprintln!("round {}: ferry work × {processes}", time + 1);
-                let (whole, stages) = carry(bench, &simulator, processes).await?;
+                let (whole, stage) = carry(bench, &simulator, processes).await?;
                 rounds.own[place].push(whole);
-                if rounds.stages.is_empty() {
-                    rounds.stages = stages;
-                }
+                rounds.stage = rounds.stage.or(stage);
             }
         }
         Ok(rounds)
@@ -178,11 +176,10 @@ async fn carry(
     bench: &Bench<'_>,
     simulator: &Simulator,
     processes: u32,
-) -> Result<(Whole, Vec<Stage>)> {
+) -> Result<(Whole, Option<Stage>)> {
     let n = bench.scale.sessions;
     let mut fleet = bench.fleet(simulator, "crossing").await?;
-    let (enqueue, registering) =
-        registering::enqueue(bench, &mut fleet, (&bench.export, n)).await?;
+    let (enqueue, _) = registering::enqueue(bench, &mut fleet, (&bench.export, n)).await?;
     let meter = Meter::start(&bench.servers, Some(simulator), Some(&mut fleet.database)).await?;
     let workers = fleet.work(processes)?;
     let own = workers.iter().map(|worker| worker.end.usage.cpu).sum();
@@ -195,17 +192,13 @@ async fn carry(
     work.pss_kib = Some(workers.iter().map(|worker| worker.pss_kib).sum());
     work.peak_kib = workers.iter().map(|worker| worker.end.usage.peak_kib).max();
     let statements = fleet.database.take_statements().await;
-    let working = statements.map(|statements| Stage {
-        name: "`ferry work`".to_owned(),
-        sessions: n,
-        statements,
-    });
+    let stage =
+        statements.map(|statements| Stage::new("`ferry work`", n, statements, work.written));
     let books = fleet.books()?;
     let all = books.balance() && books.migrated == n;
     ensure!(all, "not every session was carried: {books:?}");
     fleet.leave().await?;
-    let stages = registering.into_iter().chain(working).collect();
-    Ok((Whole { enqueue, work }, stages))
+    Ok((Whole { enqueue, work }, stage))
 }
 
 fn rate(cost: &Cost, n: u64) -> f64 {

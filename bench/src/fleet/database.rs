@@ -21,6 +21,8 @@ pub(crate) struct Written {
     pub(crate) transactions: i64,
     /// How often the log waited for the disk, if the server tells. Of all databases, like the next.
     pub(crate) syncs: Option<i64>,
+    /// How long, in milliseconds; 0 where the server does not take the time.
+    pub(crate) sync_millis: f64,
     /// Bytes of the log.
     pub(crate) log_bytes: i64,
 }
@@ -56,16 +58,20 @@ impl Database {
                 .fetch_one(&mut self.server)
                 .await?;
         // Before version 14 there is no such view, from 18 on no such column.
-        let syncs = sqlx::query_scalar("SELECT wal_sync FROM pg_stat_wal")
+        let syncs = sqlx::query_as("SELECT wal_sync, wal_sync_time FROM pg_stat_wal")
             .fetch_one(&mut self.server)
-            .await
-            .ok();
+            .await;
+        let (syncs, sync_millis) = match syncs {
+            Ok((syncs, millis)) => (Some(syncs), millis),
+            Err(_) => (None, 0.0),
+        };
         let log_bytes = sqlx::query_scalar("SELECT (pg_current_wal_lsn() - '0/0')::bigint")
             .fetch_one(&mut self.server)
             .await?;
         Ok(Written {
             transactions,
             syncs,
+            sync_millis,
             log_bytes,
         })
     }
@@ -98,6 +104,7 @@ impl Written {
         Self {
             transactions: self.transactions + other.transactions,
             syncs: self.syncs.zip(other.syncs).map(|(one, other)| one + other),
+            sync_millis: self.sync_millis + other.sync_millis,
             log_bytes: self.log_bytes + other.log_bytes,
         }
     }
@@ -107,6 +114,7 @@ impl Written {
         Self {
             transactions: self.transactions - earlier.transactions,
             syncs: self.syncs.zip(earlier.syncs).map(|(now, then)| now - then),
+            sync_millis: self.sync_millis - earlier.sync_millis,
             log_bytes: self.log_bytes - earlier.log_bytes,
         }
     }

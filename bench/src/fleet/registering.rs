@@ -59,11 +59,8 @@ pub(crate) async fn enqueue(
     let all = books.balance() && books.queued == rows;
     ensure!(all, "not every row was registered: {books:?}");
     let statements = fleet.database.take_statements().await;
-    let stage = statements.map(|statements| Stage {
-        name: "`ferry enqueue`".to_owned(),
-        sessions: rows,
-        statements,
-    });
+    let stage =
+        statements.map(|statements| Stage::new("`ferry enqueue`", rows, statements, cost.written));
     Ok((cost, stage))
 }
 

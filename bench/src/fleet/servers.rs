@@ -30,8 +30,9 @@ pub(crate) struct ServerTimes {
     pub(crate) database: Option<Duration>,
 }
 
-/// As the vendor ships it, but for the extension that counts statements.
-const SETTINGS: &str = "shared_preload_libraries = 'pg_stat_statements'";
+/// As the vendor ships it, but that it counts statements and how long its log waits for the disk.
+const SETTINGS: &str = "shared_preload_libraries = 'pg_stat_statements'
+track_wal_io_timing = on";
 const STATEMENTS: &str = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
 
 impl Servers {

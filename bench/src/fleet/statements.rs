@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::figure::{each, float};
+use crate::fleet::database::Written;
 
 /// The statements of one stage, as the server counted them.
 #[derive(Debug, Clone, Serialize)]
@@ -13,7 +14,7 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     /// Sessions that went through it.
     pub(crate) sessions: u64,
-    /// Dearest first.
+    /// Dearest first; the disk comes last.
     pub(crate) statements: Vec<Statement>,
 }
 
@@ -23,7 +24,8 @@ pub(crate) struct Statement {
     /// What Ferry calls it, or its first word.
     pub(crate) name: String,
     pub(crate) calls: u64,
-    /// From its begin to its end in the server: waiting included, which for COMMIT is the disk.
+    /// From its begin to its end in the server. The log's way to the disk, which a commit waits for,
+    /// comes after that.
     pub(crate) millis: f64,
     /// What it added to the log.
     pub(crate) log_bytes: u64,
@@ -64,6 +66,27 @@ impl Statement {
 }
 
 impl Stage {
+    /// The statements of a stage and, as one more, the waits for the disk.
+    pub(crate) fn new(
+        name: &str,
+        sessions: u64,
+        statements: Vec<Statement>,
+        written: Option<Written>,
+    ) -> Self {
+        let syncs = written.and_then(|written| Some((written.syncs?, written.sync_millis)));
+        let syncs = syncs.map(|(syncs, millis)| Statement {
+            name: "(fsync of the log)".to_owned(),
+            calls: syncs.unsigned_abs(),
+            millis,
+            log_bytes: 0,
+        });
+        Self {
+            name: name.to_owned(),
+            sessions,
+            statements: statements.into_iter().chain(syncs).collect(),
+        }
+    }
+
     /// A table, its cheap statements in one line.
     pub(crate) fn markdown(&self) -> String {
         let dear = |one: &&Statement| one.micros_each(self.sessions) >= LEAST_MICROS;
@@ -97,7 +120,11 @@ fn name_of(query: &str) -> String {
     named.map_or_else(
         || {
             let word = query.split_whitespace().next().unwrap_or_default();
-            word.trim_end_matches(';').to_uppercase()
+            match word {
+                // Files of the schema, which begin with their comment.
+                "--" | "CREATE" | "ALTER" => "(schema)".to_owned(),
+                _ => word.trim_end_matches(';').to_uppercase(),
+            }
         },
         |(name, _)| name.to_owned(),
     )
