@@ -9,7 +9,6 @@ from psycopg_pool import ConnectionPool
 
 URL = os.environ["PEER_URL"]
 CREDENTIALS = (os.environ["PEER_PROJECT_ID"], os.environ["PEER_SECRET"])
-CALLS = int(os.environ.get("PEER_CALLS", "1"))
 
 app = Celery("peer", broker=os.environ["PEER_AMQP_URL"])
 app.conf.update(
@@ -18,15 +17,15 @@ app.conf.update(
     task_acks_late=True,
     task_default_queue=os.environ["PEER_QUEUE"],
     task_default_queue_type="quorum",
+    # Retries wait in the broker, which a direct exchange cannot do with a quorum queue.
+    task_default_exchange_type="topic",
     task_ignore_result=True,
     task_reject_on_worker_lost=True,
-    # Twice the calls in flight, so that none of them waits for the broker.
-    worker_prefetch_multiplier=2,
 )
 
 http = requests.Session()
-http.mount("http://", requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CALLS))
-rows = ConnectionPool(os.environ["PEER_DATABASE_URL"], min_size=1, max_size=16, open=False)
+# Opened by each child of the worker for itself, which carries one session at a time.
+rows = ConnectionPool(os.environ["PEER_DATABASE_URL"], min_size=1, max_size=1, open=False)
 
 
 @app.task(

@@ -40,7 +40,6 @@ pub(crate) async fn carry_out(
     for one in &mut measurements {
         *one = Measurement {
             simulator: Some(simulator_mode()),
-            concurrency: Some(crate::ferry::CONCURRENCY),
             ..one.clone()
         };
     }

@@ -38,6 +38,7 @@ pub(crate) async fn whole_life(bench: &Bench<'_>) -> Result<Measurement> {
     let both = whole.enqueue.and(&whole.work);
     Ok(Measurement {
         processes: Some(1),
+        concurrency: Some(CONCURRENCY),
         ..both.measurement("Ferry", bench.scale.sessions)
     })
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::ferry::{CONCURRENCY, Running};
+use crate::figure::each;
 use crate::fleet::Bench;
 use crate::fleet::command::WEIGH_EVERY;
 use crate::fleet::database::Database;
@@ -25,11 +26,16 @@ pub(crate) struct Peer {
     short: &'static str,
     publish: &'static [&'static str],
     work: &'static [&'static str],
+    /// In flight, of each process.
+    calls: u32,
 }
 
+/// Celery's prefork pool has a child for each call in flight. With gevent, late acknowledgements and
+/// a bounded prefetch it stands still (5.7.0): it sends no acknowledgement before the next message
+/// comes, and the broker no message before the next acknowledgement.
 pub(crate) const PEERS: [Peer; 2] = [
     Peer {
-        name: "Celery, gevent",
+        name: "Celery, prefork",
         short: "celery",
         publish: &["celery_publish.py"],
         work: &[
@@ -38,28 +44,25 @@ pub(crate) const PEERS: [Peer; 2] = [
             "-A",
             "celery_app",
             "worker",
-            "--pool",
-            "gevent",
-            "--concurrency",
-            CALLS,
-            "--loglevel",
-            "WARNING",
+            "--pool=prefork",
+            "--concurrency=16",
+            "--loglevel=WARNING",
             "--without-gossip",
             "--without-mingle",
         ],
+        calls: 16,
     },
     Peer {
         name: "aio-pika, aiohttp, asyncpg",
         short: "asyncio",
         publish: &["asyncio_publish.py"],
         work: &["asyncio_worker.py"],
+        calls: CONCURRENCY / PROCESSES,
     },
 ];
 
 /// One for each core of a small machine.
 const PROCESSES: u32 = 2;
-/// Calls in flight of each process.
-const CALLS: &str = "128";
 
 const SCHEMA: &str = "CREATE TABLE mappings (
     session_id        text PRIMARY KEY,
@@ -71,8 +74,39 @@ const SCHEMA: &str = "CREATE TABLE mappings (
 
 /// Between two looks at what is done.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A peer that carries nothing for so long is stuck.
-const STANDSTILL: Duration = Duration::from_mins(1);
+/// How long a worker may take to leave.
+const LONGEST_END: Duration = Duration::from_secs(20);
+/// A peer that carries nothing for so long is stuck. Celery declares some thirty queues first.
+const STANDSTILL: Duration = Duration::from_mins(3);
+
+/// A worker, which may have children of its own.
+struct Worker(Child);
+
+impl Drop for Worker {
+    /// SIGTERM first: a process that is killed leaves its children behind.
+    fn drop(&mut self) {
+        let tell = ["-c", "kill -TERM \"$0\""];
+        // Errors mean that it has ended by itself.
+        let _ = Command::new("sh")
+            .args(tell)
+            .arg(self.0.id().to_string())
+            .status();
+        let began = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && began.elapsed() < LONGEST_END {
+            thread::sleep(LOOK_EVERY);
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What was seen of the rows so far.
+struct Seen {
+    rows: u64,
+    moved: Instant,
+    /// The first rows, and when they were seen.
+    first: Option<(u64, Instant)>,
+}
 
 /// Servers and simulator, as the programs are told.
 struct Place<'a> {
@@ -85,16 +119,13 @@ struct Place<'a> {
 }
 
 impl Peer {
-    /// Publishes the export and carries it; the rate counts from the workers' start to the last row.
+    /// Publishes the export and carries it; the rate counts from the first row to the last, CPU times
+    /// from the publisher's start.
     pub(crate) async fn measure(
         &self,
         environment: &Environment,
         bench: &Bench<'_>,
     ) -> Result<Measurement> {
-        ensure!(
-            CALLS.parse() == Ok(CONCURRENCY / PROCESSES),
-            "calls in flight differ"
-        );
         let mut place = Place {
             peer: self,
             environment,
@@ -123,6 +154,7 @@ impl Peer {
         place.database.drop().await?;
         Ok(Measurement {
             processes: Some(PROCESSES),
+            concurrency: Some(PROCESSES * self.calls),
             ..cost.measurement(self.name, bench.scale.sessions)
         })
     }
@@ -142,7 +174,7 @@ impl Place<'_> {
         Ok(cpu)
     }
 
-    /// How long it took, the CPU time of all processes, and the most of their memory.
+    /// How long it would have taken without starting up, the CPU time of all processes, and the most of their memory.
     async fn work(&self, rows: &mut PgConnection) -> Result<(Duration, Duration, u64)> {
         let began = Instant::now();
         let start = |number: u32| {
@@ -152,34 +184,33 @@ impl Place<'_> {
             } else {
                 vec![]
             };
-            Ok(Running(self.start(self.peer.work, &further)?))
+            Ok(Worker(self.start(self.peer.work, &further)?))
         };
         let workers = (0..PROCESSES).map(start).collect::<Result<Vec<_>>>()?;
         let sum = |of: fn(u32) -> Result<u64>| -> Result<u64> {
             workers.iter().map(|worker| of(worker.0.id())).sum()
         };
-        let (mut done, mut moved, mut peak_kib, mut weighed) = (0, began, 0, began);
-        while done < self.bench.scale.sessions {
+        let mut seen = Seen::at(began);
+        let (mut peak_kib, mut weighed) = (0, began);
+        while seen.rows < self.bench.scale.sessions {
             thread::sleep(LOOK_EVERY);
             let count: i64 = sqlx::query_scalar("SELECT count(*) FROM mappings")
                 .fetch_one(&mut *rows)
                 .await?;
-            if count.unsigned_abs() > done {
-                (done, moved) = (count.unsigned_abs(), Instant::now());
-            }
-            ensure!(
-                moved.elapsed() < STANDSTILL,
-                "stuck at {done}: {}",
-                self.log()
-            );
+            seen.count(count.unsigned_abs());
+            let moves = seen.moved.elapsed() < STANDSTILL;
+            ensure!(moves, "stuck at {}: {}", seen.rows, self.log());
             if weighed.elapsed() >= WEIGH_EVERY {
                 (peak_kib, weighed) = (peak_kib.max(sum(tree::pss_kib)?), Instant::now());
             }
         }
-        let wall = moved - began;
+        eprintln!(
+            "first row after {:.1} s",
+            seen.starting_up(began).as_secs_f64()
+        );
         let cpu = workers.iter().map(|worker| tree::cpu(worker.0.id()));
         let cpu = cpu.sum::<Result<Duration>>()?;
-        Ok((wall, cpu, peak_kib.max(sum(tree::pss_kib)?)))
+        Ok((seen.wall(), cpu, peak_kib.max(sum(tree::pss_kib)?)))
     }
 
     fn start(&self, arguments: &[&str], further: &[&str]) -> Result<Child> {
@@ -202,7 +233,7 @@ impl Place<'_> {
             .env("PEER_QUEUE", &self.queues.prefix)
             .env("PEER_DATABASE_URL", &self.database.url)
             .env("PEER_EXPORT", &self.bench.export)
-            .env("PEER_CALLS", CALLS)
+            .env("PEER_CALLS", self.peer.calls.to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -216,5 +247,34 @@ impl Place<'_> {
         let text = text.unwrap_or_default();
         let lines: Vec<_> = text.lines().rev().take(20).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Seen {
+    fn at(now: Instant) -> Self {
+        Self {
+            rows: 0,
+            moved: now,
+            first: None,
+        }
+    }
+
+    fn count(&mut self, rows: u64) {
+        if rows > self.rows {
+            (self.rows, self.moved) = (rows, Instant::now());
+            self.first.get_or_insert((rows, self.moved));
+        }
+    }
+
+    fn starting_up(&self, began: Instant) -> Duration {
+        self.first.map_or(Duration::ZERO, |(_, at)| at - began)
+    }
+
+    /// For all rows, at the rate of those after the first.
+    fn wall(&self) -> Duration {
+        let Some((rows, at)) = self.first.filter(|(rows, _)| *rows < self.rows) else {
+            return Duration::ZERO;
+        };
+        (self.moved - at).div_f64(1.0 - each(rows, self.rows))
     }
 }
