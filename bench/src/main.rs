@@ -92,7 +92,7 @@ struct Shown {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure a fleet on PostgreSQL and RabbitMQ beside a bare publisher and a bare pipeline. Starts
-    /// both servers, unless TEST_POSTGRES_URL and TEST_AMQP_URL name some.
+    /// both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
     Fleet(FleetArgs),
     /// Measure the same job as Python programs, beside Ferry. Installs their libraries below the
     /// target folder.

@@ -110,7 +110,7 @@ impl Rounds {
         let own = median(runs.iter().map(|run| micros_each(run.own(), n)));
         let all = runs
             .iter()
-            .map(|run| run.with_servers())
+            .map(Whole::with_servers)
             .collect::<Option<Vec<_>>>();
         let all = all.map(|all| median(all.into_iter().map(|all| micros_each(all, n))));
         let peak = median(runs.iter().map(|run| mib(run.work.peak_kib.unwrap_or(0))));

@@ -39,21 +39,19 @@ impl Servers {
     /// Finds or starts them; that blocks, for some 20 s. Private ones end with the thread that
     /// called this.
     pub(crate) async fn start() -> Result<Self> {
-        let (database_url, postgres) = match std::env::var(POSTGRES_URL) {
-            Ok(url) => (url, None),
-            Err(_) => {
-                eprintln!("starting a private PostgreSQL");
-                let postgres = PrivatePostgres::start(SETTINGS)?;
-                (postgres.url(), Some(postgres))
-            }
+        let (database_url, postgres) = if let Ok(url) = std::env::var(POSTGRES_URL) {
+            (url, None)
+        } else {
+            eprintln!("starting a private PostgreSQL");
+            let postgres = PrivatePostgres::start(SETTINGS)?;
+            (postgres.url(), Some(postgres))
         };
-        let (broker_url, rabbitmq) = match std::env::var(AMQP_URL) {
-            Ok(url) => (url, None),
-            Err(_) => {
-                eprintln!("starting a private RabbitMQ, some 20 s");
-                let broker = PrivateBroker::start("", "")?;
-                (broker.url(), Some(broker))
-            }
+        let (broker_url, rabbitmq) = if let Ok(url) = std::env::var(AMQP_URL) {
+            (url, None)
+        } else {
+            eprintln!("starting a private RabbitMQ, some 20 s");
+            let broker = PrivateBroker::start("", "")?;
+            (broker.url(), Some(broker))
         };
         let mut connection = PgConnection::connect(&database_url).await?;
         if postgres.is_some() {
