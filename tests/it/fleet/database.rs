@@ -130,6 +130,15 @@ async fn fault_34_a_worker_whose_sockets_are_half_open_gets_new_ones_or_ends() {
     fleet.assert_all_crossed().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_34_a_worker_that_begins_while_its_database_is_silent_ends() {
+    let fleet = Fleet::new(Population::new(1, 66), Faults::default()).await;
+    let (proxy, mut command) = fleet.behind_a_proxy();
+    proxy.swallow(Direction::Both);
+    let outcome = ended(command.spawn().expect("the binary starts")).await;
+    outcome.assert_says(75, &["the ledger's database is away"]);
+}
+
 /// The others get their answers, so that nothing fails: somebody only waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_34_a_worker_that_waits_for_ever_on_one_of_its_sockets_ends() {
