@@ -36,8 +36,10 @@ impl CargoTool {
         if answers(&crate_name, &["--version"]) {
             return Ok(());
         }
+        // Not optimized: it runs once, and would be built for longer than it runs.
         run(cargo(&[
             "install",
+            "--debug",
             "--locked",
             &crate_name,
             "--version",
