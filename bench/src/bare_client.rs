@@ -61,24 +61,30 @@ pub(crate) async fn measure(
     })
 }
 
-fn sessions(export: &Path, calls: usize) -> Result<Vec<LegacySession>> {
+/// The export's first rows.
+pub(crate) fn sessions(export: &Path, count: usize) -> Result<Vec<LegacySession>> {
     let mut export = reading::open(export)?;
-    let mut sessions = Vec::with_capacity(calls);
-    while sessions.len() < calls {
+    let mut sessions = Vec::with_capacity(count);
+    while sessions.len() < count {
         let batch = reading::next_sessions(&mut export)?;
-        ensure!(!batch.is_empty(), "the export has fewer rows than {calls}");
+        ensure!(!batch.is_empty(), "the export has fewer rows than {count}");
         sessions.extend(batch);
     }
-    sessions.truncate(calls);
+    sessions.truncate(count);
     Ok(sessions)
 }
 
 struct Caller {
+    calls: Calls,
+    sessions: Vec<LegacySession>,
+    next: AtomicUsize,
+}
+
+/// How to call.
+pub(crate) struct Calls {
     http: Http,
     url: String,
     authorization: String,
-    sessions: Vec<LegacySession>,
-    next: AtomicUsize,
 }
 
 #[derive(Serialize)]
@@ -91,12 +97,12 @@ struct Call<'a> {
 
 /// What Ferry keeps of a reply.
 #[derive(Deserialize)]
-struct Reply {
-    member_id: String,
-    session_token: String,
+pub(crate) struct Reply {
+    pub(crate) member_id: String,
+    pub(crate) session_token: String,
     member: Member,
-    organization: Organization,
-    member_session: MemberSession,
+    pub(crate) organization: Organization,
+    pub(crate) member_session: MemberSession,
 }
 
 #[derive(Deserialize)]
@@ -105,14 +111,14 @@ struct Member {
 }
 
 #[derive(Deserialize)]
-struct Organization {
-    organization_id: String,
+pub(crate) struct Organization {
+    pub(crate) organization_id: String,
 }
 
 #[derive(Deserialize)]
-struct MemberSession {
-    member_session_id: String,
-    expires_at: String,
+pub(crate) struct MemberSession {
+    pub(crate) member_session_id: String,
+    pub(crate) expires_at: String,
 }
 
 impl Reply {
@@ -131,11 +137,8 @@ impl Reply {
 
 impl Caller {
     fn new(simulator: &Simulator, sessions: Vec<LegacySession>) -> Self {
-        let pair = format!("{}:{}", simulator.project_id, simulator.secret);
         Self {
-            http: http(),
-            url: format!("{}/v1/b2b/sessions/migrate", simulator.base_url),
-            authorization: format!("Basic {}", STANDARD.encode(pair)),
+            calls: Calls::to(simulator),
             sessions,
             next: AtomicUsize::new(0),
         }
@@ -148,14 +151,34 @@ impl Caller {
             let Some(session) = self.sessions.get(place) else {
                 return Ok(());
             };
-            self.call(place, session).await?;
+            let token = session.access_token.expose_secret();
+            self.calls
+                .migrate(place as u64, token, &session.organization)
+                .await?;
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) fn to(simulator: &Simulator) -> Self {
+        let pair = format!("{}:{}", simulator.project_id, simulator.secret);
+        Self {
+            http: http(),
+            url: format!("{}/v1/b2b/sessions/migrate", simulator.base_url),
+            authorization: format!("Basic {}", STANDARD.encode(pair)),
         }
     }
 
-    async fn call(&self, place: usize, session: &LegacySession) -> Result<()> {
+    /// One migrate call; the place stands where Ferry has its attempt's id.
+    pub(crate) async fn migrate(
+        &self,
+        place: u64,
+        token: &str,
+        organization: &str,
+    ) -> Result<Reply> {
         let call = Call {
-            session_token: session.access_token.expose_secret(),
-            organization_id: &session.organization,
+            session_token: token,
+            organization_id: organization,
             session_duration_minutes: 1440,
             session_custom_claims: json!({ "attempt": format!("{place:032x}") }),
         };
@@ -168,6 +191,6 @@ impl Caller {
         let body = reply.into_body().collect().await?.to_bytes();
         let reply: Reply = serde_json::from_slice(&body).context("a migrate reply")?;
         ensure!(reply.is_whole(), "a reply lacks what Ferry keeps");
-        Ok(())
+        Ok(reply)
     }
 }

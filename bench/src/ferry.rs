@@ -64,7 +64,7 @@ pub(crate) struct Sample {
 pub(crate) const CONCURRENCY: u32 = 256;
 
 /// Between two looks at the process: its peak is known but for what it grows in its last moments.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// So many attempts of unknown outcome may be left to look up at the end, one after the other.
 const AUDIT_TIMEOUT_SECONDS: u32 = 3600;
@@ -121,10 +121,10 @@ impl Run<'_> {
 }
 
 /// A line on standard error, with the process as it was then.
-type LogLine = (Mark, String);
+pub(crate) type LogLine = (Mark, String);
 
 /// A child that does not outlive its owner.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -136,7 +136,7 @@ impl Drop for Running {
 
 impl Running {
     /// Log lines as they come, each with the moment; and standard output as a whole.
-    fn read(&mut self) -> Result<(Receiver<LogLine>, JoinHandle<String>)> {
+    pub(crate) fn read(&mut self) -> Result<(Receiver<LogLine>, JoinHandle<String>)> {
         let process = self.0.id();
         let standard_error = self.0.stderr.take().context("standard error is piped")?;
         let mut standard_output = self.0.stdout.take().context("standard output is piped")?;
@@ -162,7 +162,7 @@ impl Running {
 
     /// Standard error is closed: the process ends within moments, and keeps its times until it is
     /// waited for.
-    fn end_mark(&self) -> Result<Mark> {
+    pub(crate) fn end_mark(&self) -> Result<Mark> {
         let first = Mark::now(self.0.id())?;
         loop {
             let mark = Mark::now(self.0.id())?;

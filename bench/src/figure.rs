@@ -12,6 +12,11 @@ pub(crate) fn micros_each(duration: Duration, count: u64) -> f64 {
     duration.as_secs_f64() * 1e6 / float(count.max(1))
 }
 
+/// So many for each of so many.
+pub(crate) fn each(count: u64, of: u64) -> f64 {
+    float(count) / float(of.max(1))
+}
+
 /// MiB of KiB.
 pub(crate) fn mib(kib: u64) -> f64 {
     float(kib) / 1024.0
@@ -33,7 +38,7 @@ pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     clippy::cast_precision_loss,
     reason = "no count here comes near 2^53, below which each has its float"
 )]
-fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 

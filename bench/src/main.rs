@@ -9,10 +9,12 @@ mod crossing;
 mod exports;
 mod ferry;
 mod figure;
+mod fleet;
 mod folder;
 mod inserting;
 mod machine;
 mod measurement;
+mod peers;
 mod plan;
 mod process;
 mod reading;
@@ -20,6 +22,7 @@ mod registering;
 mod scale;
 mod simulator;
 mod soak;
+mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,12 +58,29 @@ struct Cli {
 
 #[derive(Debug, Args)]
 struct BenchArgs {
-    /// Everything with few rows, in less than two minutes: shows that it works, judges nothing.
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Rows of the large export; 1,000,000 if not given, 20,000 with --quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     sessions: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct FleetArgs {
+    #[command(flatten)]
+    shown: Shown,
+    /// Rows to register; 200,000 if not given, 5,000 with --quick. Of them 50,000 at the most are
+    /// carried.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    sessions: Option<u64>,
+}
+
+/// How much of it, and where the result goes.
+#[derive(Debug, Args)]
+struct Shown {
+    /// Everything with few rows, in less than two minutes: shows that it works, judges nothing.
+    #[arg(long)]
+    quick: bool,
     /// Write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -71,6 +91,18 @@ struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure a fleet on PostgreSQL and RabbitMQ beside a bare publisher and a bare pipeline. Starts
+    /// both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
+    Fleet(FleetArgs),
+    /// Measure the same job as Python programs, beside Ferry. Installs their libraries below the
+    /// target folder.
+    Peers {
+        #[command(flatten)]
+        shown: Shown,
+        /// Sessions; 20,000 if not given, 2,000 with --quick.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+        sessions: Option<u64>,
+    },
     /// Carry many sessions through faults, watch memory and open files, then audit every session.
     Soak {
         /// How many.
@@ -92,6 +124,19 @@ async fn main() -> Result<ExitCode> {
     let folder = Folder::make(cli.folder.as_deref())?;
     match cli.command {
         None => bench(&ferry, &folder, &cli.bench).await?,
+        Some(Command::Fleet(args)) => {
+            let (quick, scale) = (
+                args.shown.quick,
+                fleet::Scale::new(args.shown.quick, args.sessions),
+            );
+            let report = fleet::carry_out(&ferry, &folder, scale, quick).await?;
+            show(&report, &args.shown)?;
+        }
+        Some(Command::Peers { shown, sessions }) => {
+            let sessions = sessions.unwrap_or(if shown.quick { 2_000 } else { 20_000 });
+            let report = peers::carry_out(&ferry, &folder, sessions, shown.quick).await?;
+            show(&report, &shown)?;
+        }
         Some(Command::Soak { sessions }) => {
             if !soak::carry_out(&ferry, &folder, sessions).await? {
                 return Ok(ExitCode::FAILURE);
@@ -105,13 +150,13 @@ async fn bench(ferry: &Path, folder: &Folder, args: &BenchArgs) -> Result<()> {
     let plan = Plan {
         ferry,
         folder,
-        scale: Scale::new(args.quick, args.sessions),
-        quick: args.quick,
+        scale: Scale::new(args.shown.quick, args.sessions),
+        quick: args.shown.quick,
     };
-    show(&plan.carry_out().await?, args)
+    show(&plan.carry_out().await?, &args.shown)
 }
 
-fn show(report: &Report, args: &BenchArgs) -> Result<()> {
+fn show(report: &Report, args: &Shown) -> Result<()> {
     let table = report.markdown();
     println!("{table}");
     if let Some(path) = &args.markdown {

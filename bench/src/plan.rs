@@ -50,6 +50,7 @@ impl Plan<'_> {
             quick: self.quick,
             token_bytes,
             measurements,
+            ..Report::default()
         })
     }
 
@@ -131,12 +132,17 @@ impl Plan<'_> {
     }
 
     fn simulator(&self) -> Result<Simulator> {
-        let faults = Faults {
-            latency_ms: LATENCY_MS,
-            ..Faults::default()
-        };
-        Simulator::start(self.ferry, self.scale.people(), &faults)
+        simulator(self.ferry, self.scale.people())
     }
+}
+
+/// A simulator without a fault, that takes its time.
+pub(crate) fn simulator(ferry: &Path, people: u64) -> Result<Simulator> {
+    let faults = Faults {
+        latency_ms: LATENCY_MS,
+        ..Faults::default()
+    };
+    Simulator::start(ferry, people, &faults)
 }
 
 /// The simulator's mode, as the table names it.

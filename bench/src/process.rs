@@ -27,7 +27,7 @@ pub(crate) struct Mark {
 
 /// The kernel gives times to programs in hundredths of a second, whatever its own clock
 /// (`USER_HZ`, man 5 proc).
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 impl Mark {
     /// The process as it is now.

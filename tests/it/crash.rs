@@ -150,17 +150,3 @@ async fn the_second_interrupt_stops_at_once_and_the_run_resumes() {
     let outcome = crossing.run().await;
     crossing.assert_all_crossed(&outcome).await;
 }
-
-impl Crossing {
-    /// Waits until the simulator has minted so many sessions or has so many calls under way.
-    async fn until_calls(&self, calls: u64) {
-        let counted = || {
-            let audit = self.simulator.audit();
-            let migrate = audit.calls.get("migrate").map(|o| o.values().sum::<u64>());
-            migrate.unwrap_or(0).max(audit.sessions.minted)
-        };
-        while counted() < calls {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}

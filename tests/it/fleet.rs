@@ -1,8 +1,13 @@
 //! Processes that share PostgreSQL and RabbitMQ.
 
+mod at_rest;
+mod broker_lost;
 mod claims;
 mod control;
 mod database;
+mod kills;
+mod readiness;
+mod signals;
 mod singletons;
 
 use ferry_sim::{Faults, Population};

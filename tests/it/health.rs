@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::support::Crossing;
+use crate::support::{Crossing, signal};
 
 async fn crossing(seed: u64) -> Crossing {
     Crossing::new(Population::new(3, seed), Faults::default()).await
@@ -22,7 +22,7 @@ impl Crossing {
 }
 
 /// The address that the worker says it answers on.
-async fn address(worker: &mut Child) -> String {
+pub(crate) async fn address(worker: &mut Child) -> String {
     let mut lines = BufReader::new(worker.stderr.as_mut().expect("piped")).lines();
     loop {
         let line = lines.next_line().await.unwrap();
@@ -35,7 +35,7 @@ async fn address(worker: &mut Child) -> String {
     }
 }
 
-async fn get(address: &str, path: &str) -> String {
+pub(crate) async fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: ferry\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -57,12 +57,7 @@ async fn a_worker_is_alive_and_ready_until_it_is_told_to_stop() {
         ready.ends_with(r#"{"ledger":"ok","queue":"ok"}"#),
         "{ready}"
     );
-    let id = worker.id().expect("it runs").to_string();
-    let sent = Command::new("kill")
-        .args(["-s", "TERM", &id])
-        .status()
-        .await;
-    assert!(sent.expect("kill is everywhere").success());
+    signal(&worker, "TERM").await;
     let output = worker.wait_with_output().await.expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(TcpStream::connect(&address).await.is_err());

@@ -98,7 +98,7 @@ fn canaries(crossing: &Crossing) -> Vec<Vec<u8>> {
 }
 
 /// As text, hexadecimal, decimal bytes, and base64 at each of its three alignments.
-fn encodings(secret: &str) -> Vec<Vec<u8>> {
+pub(crate) fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let decimal = format!("{:?}", secret.as_bytes());
     let mut encodings = vec![
         secret.to_owned(),
@@ -117,9 +117,10 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     encodings.into_iter().map(String::into_bytes).collect()
 }
 
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    // A server that runs takes folders away.
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(files_below(&path));

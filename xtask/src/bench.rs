@@ -3,9 +3,35 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, run};
+use crate::tools::{DebianProgram, install_debian};
+
+/// What `bench fleet` and `bench peers` start, unless the environment names servers.
+const SERVERS: &[DebianProgram] = &[
+    DebianProgram {
+        probe: &["test", "-x", ferry_testbed::rabbitmq::SERVER],
+        packages: &["rabbitmq-server"],
+    },
+    DebianProgram {
+        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb"],
+        packages: &["postgresql"],
+    },
+];
+
+/// What `bench peers` is run by.
+const PYTHON: &[DebianProgram] = &[DebianProgram {
+    probe: &["python3", "-c", "import ensurepip, venv"],
+    packages: &["python3", "python3-venv"],
+}];
 
 /// Builds the binary as users do, by itself, so that nothing else lends it features; then measures.
 pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
+    let names = |part: &str| arguments.iter().any(|argument| argument == part);
+    if names("peers") {
+        install_debian(PYTHON)?;
+    }
+    if names("peers") || names("fleet") {
+        install_debian(SERVERS)?;
+    }
     run(cargo(&[
         "build",
         "--release",

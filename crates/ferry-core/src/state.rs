@@ -89,7 +89,8 @@ pub enum RunState {
     Paused,
     /// Every session is final; attempts of unknown outcome are being looked up at Stytch.
     Auditing,
-    /// Every session is final and no attempt is unresolved.
+    /// Every session is final and no attempt is unresolved. A result that comes much too late may
+    /// open the audit again.
     Finished,
     /// Given up by the operator.
     Cancelled,

@@ -170,7 +170,8 @@ impl Ledger {
                 recorded.insert(finished.session);
             } else if let Some((organization, member)) = finished.minted_for() {
                 // The reply of an attempt that was fenced out still tells the sweeper whose session
-                // it minted. A look that was taken without knowing that does not count.
+                // it minted. A look that was taken without knowing that does not count: the next one is
+                // due, and a run that was finished is audited again.
                 let attempt = finished.attempt;
                 either!(&mut change, change => change.tell_where_to_look(attempt, organization, member).await?);
             }

@@ -15,6 +15,7 @@ use ferry_core::reason::PauseCause;
 use ferry_ledger::roles::Role;
 use ferry_producer::dispatch::{self, Scope, dispatch};
 use ferry_worker::{Worker, sweeper};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
 
@@ -60,10 +61,8 @@ pub(crate) struct Crew<'a> {
 impl Crew<'_> {
     /// Works until it is done or `stop` is cancelled; then what is in flight is finished and
     /// recorded.
-    pub(crate) async fn work(&self, stop: &CancellationToken, rng: StdRng) -> Result<Ended> {
+    pub(crate) async fn work(&self, stop: &CancellationToken, mut rng: StdRng) -> Result<Ended> {
         let tools = &self.crossing.tools;
-        // Whoever ends first, the others have nothing left to do.
-        let working = stop.child_token();
         let swept = CancellationToken::new();
         let sweeping = async {
             let sweep = async |stop: &CancellationToken| {
@@ -73,9 +72,17 @@ impl Crew<'_> {
             on_duty(Role::Sweeper, self.worker, &tools.ledger, &swept, sweep).await
         };
         let carrying = async {
-            let ended = self.carry(&working, rng).await;
-            swept.cancel();
-            ended
+            let _ends_the_others = swept.drop_guard_ref();
+            loop {
+                // Whoever ends first, the others have nothing left to do.
+                let working = stop.child_token();
+                let ended = self.carry(&working, StdRng::from_rng(&mut rng)).await?;
+                // A result that came too late may have been recorded at the very end: then there is
+                // something to look up again.
+                if ended != Ended::Done || watch::is_done(&tools.ledger, self.until).await? {
+                    return Ok(ended);
+                }
+            }
         };
         let beating = heartbeat::beat(&tools.ledger, self.worker, tools.settings.lease, &swept);
         let (ended, swept, ()) = tokio::join!(carrying, sweeping, beating);

@@ -1,5 +1,6 @@
 //! A crossing with the ledger on PostgreSQL and the queue on RabbitMQ.
 
+use ferry_core::books::Books;
 use ferry_ledger::due::{Due, DueCursor};
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
@@ -15,7 +16,7 @@ use rand::{Rng, SeedableRng};
 use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
-use super::{Audit, Crossing, Outcome};
+use super::{Audit, Crossing, Outcome, Servers};
 
 /// A crossing, and the servers that its processes share.
 pub(crate) struct Fleet {
@@ -45,6 +46,16 @@ impl Fleet {
             _shared: Some((database, postgres, broker)),
             ..Self::on(population, faults, ledger_url, queue_url).await
         }
+    }
+
+    /// On servers that are this test's alone.
+    pub(crate) async fn on_private(
+        population: Population,
+        faults: Faults,
+        servers: &Servers,
+    ) -> Self {
+        let (ledger_url, queue_url) = (servers.postgres.url(), servers.broker.url());
+        Self::on(population, faults, ledger_url, queue_url).await
     }
 
     /// On these servers.
@@ -108,12 +119,23 @@ impl Fleet {
         outcome
     }
 
+    /// The key ring, as its processes get it.
+    pub(crate) fn keys(&self) -> String {
+        self.keys.to_text().to_string()
+    }
+
     /// The ledger, past the binary.
     pub(crate) async fn ledger(&self) -> Ledger {
         let url = PostgresUrl::parse(&self.ledger_url).unwrap();
         let keys = KeyRing::parse(self.keys.to_text().as_str()).unwrap();
         let ledger = Ledger::connect(PostgresSettings::new(url), keys).await;
         ledger.expect("a ledger")
+    }
+
+    /// The books of the run, past the binary: at once.
+    pub(crate) async fn books(&self, ledger: &Ledger) -> Books {
+        let run = ledger.run("test").await.expect("the run");
+        ledger.books(run.id).await.expect("books")
     }
 
     /// The queue, past the binary.

@@ -2,8 +2,10 @@
 
 mod audit;
 mod fleet;
+mod kept;
 mod outcome;
 mod secrets;
+mod servers;
 mod small_disk;
 
 use std::fs::{self, File};
@@ -19,7 +21,9 @@ use tokio::process::{Child, Command};
 
 pub(crate) use audit::{Audit, open_ledger};
 pub(crate) use fleet::Fleet;
+pub(crate) use kept::Kept;
 pub(crate) use outcome::Outcome;
+pub(crate) use servers::Servers;
 pub(crate) use small_disk::SmallDisk;
 
 /// The binary under test, built with failpoints.
@@ -118,6 +122,18 @@ impl Crossing {
     /// Waits until the simulator has minted so many sessions.
     pub(crate) async fn until_minted(&self, sessions: u64) {
         while self.simulator.audit().sessions.minted < sessions {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the simulator has minted so many sessions or has so many calls under way.
+    pub(crate) async fn until_calls(&self, calls: u64) {
+        let counted = || {
+            let audit = self.simulator.audit();
+            let migrate = audit.calls.get("migrate").map(|o| o.values().sum::<u64>());
+            migrate.unwrap_or(0).max(audit.sessions.minted)
+        };
+        while counted() < calls {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

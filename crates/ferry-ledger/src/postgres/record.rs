@@ -138,11 +138,22 @@ impl PostgresChange {
         organization: Option<&str>,
         member: &str,
     ) -> Result<(), LedgerError> {
+        // First lock, then look: the run must not be finished meanwhile.
         sqlx::query(
-            "/* record: fenced out */ UPDATE unresolved_attempts
-             SET organization_id = $2, member_id = $3, state = 'unresolved',
-                 due_at = GREATEST(due_at, ferry_now())
-             WHERE attempt_id = $1",
+            "/* record: fenced out, lock */ SELECT FROM runs WHERE id = (
+                 SELECT run_id FROM unresolved_attempts WHERE attempt_id = $1) FOR UPDATE",
+        )
+        .bind(&attempt.0[..])
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query(
+            "/* record: fenced out */ WITH told AS (
+                 UPDATE unresolved_attempts
+                 SET organization_id = $2, member_id = $3, state = 'unresolved',
+                     due_at = CASE state WHEN 'unresolved' THEN due_at ELSE ferry_now() END
+                 WHERE attempt_id = $1 RETURNING run_id)
+             UPDATE runs SET state = 'auditing', finished_at = NULL
+             FROM told WHERE id = run_id AND state = 'finished'",
         )
         .bind(&attempt.0[..])
         .bind(organization.map(plain))

@@ -108,15 +108,21 @@ impl PostgresLedger {
     }
 
     pub(crate) async fn end_audit(&self, run: RunId) -> Result<(), LedgerError> {
+        let mut transaction = self.write().await?.transaction;
+        // First lock, then look: a late result may list its attempt again at this moment.
+        sqlx::query("/* settle: lock */ SELECT FROM runs WHERE id = $1 FOR UPDATE")
+            .bind(run.0)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query(
             "/* settle: finish */ UPDATE runs SET state = 'finished', finished_at = ferry_now()
              WHERE id = $1 AND state = 'auditing' AND NOT EXISTS (
                  SELECT 1 FROM unresolved_attempts WHERE run_id = $1 AND state = 'unresolved')",
         )
         .bind(run.0)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     pub(crate) async fn state(&self, run: RunId) -> Result<String, LedgerError> {

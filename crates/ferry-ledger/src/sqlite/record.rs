@@ -239,13 +239,21 @@ impl SqliteChange {
         sqlx::query(
             "/* record: fenced out */ UPDATE unresolved_attempts
              SET organization_id = ?2, member_id = ?3, state = 'unresolved',
-                 due_at = MAX(due_at, ?4)
+                 due_at = CASE state WHEN 'unresolved' THEN due_at ELSE ?4 END
              WHERE attempt_id = ?1",
         )
         .bind(&attempt.0[..])
         .bind(organization)
         .bind(member)
         .bind(self.now.as_millis())
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query(
+            "/* record: fenced out, run */ UPDATE runs SET state = 'auditing', finished_at = NULL
+             WHERE state = 'finished'
+                 AND id = (SELECT run_id FROM unresolved_attempts WHERE attempt_id = ?1)",
+        )
+        .bind(&attempt.0[..])
         .execute(&mut *self.transaction)
         .await?;
         Ok(())

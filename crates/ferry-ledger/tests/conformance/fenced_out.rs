@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferry_core::reason::DeadReason;
-use ferry_core::state::{SessionState, UnresolvedState};
+use ferry_core::state::{RunState, SessionState, UnresolvedState};
 use ferry_ledger::LedgerError;
 use ferry_ledger::claim::Lease;
 use ferry_ledger::sweep::Looked;
@@ -20,6 +20,7 @@ on_every_backend![
     a_session_minted_too_late_tells_the_sweeper_its_member,
     a_stranger_minted_too_late_tells_the_sweeper_the_member,
     a_look_taken_before_the_member_was_known_does_not_count,
+    a_late_result_opens_the_audit_of_a_finished_run_again,
     a_member_told_while_the_sweeper_looks_is_not_lost,
     the_same_end_twice_is_recorded_once,
     both_results_of_one_session_may_come_in_one_commit,
@@ -124,9 +125,33 @@ async fn a_look_taken_before_the_member_was_known_does_not_count(
         let listed = bench.tables.listed().await;
         assert_eq!(listed[0].state, UnresolvedState::Unresolved);
         assert!(listed[0].member_id.is_some());
+        // At once: the second look of the one that does not count would be far off.
+        assert_eq!(bench.ledger.unresolved_due(10).await?.len(), 1);
     }
-    bench.clock.advance(SECOND_LOOK);
-    assert_eq!(bench.ledger.unresolved_due(10).await?.len(), 1);
+    Ok(())
+}
+
+/// The worker was slow to record: meanwhile its session was carried, its attempt looked up, and the
+/// run finished.
+async fn a_late_result_opens_the_audit_of_a_finished_run_again(
+    bench: &mut Bench,
+) -> Result<(), LedgerError> {
+    let [old, new] = two_leases(bench).await?;
+    bench.record(migrated(&new)).await?;
+    bench.clock.advance(QUIET);
+    let looked = Looked {
+        attempt: old.attempt,
+        revoked: 0,
+        verifiable: true,
+    };
+    bench.ledger.looked(&[looked], SECOND_LOOK).await?;
+    assert_eq!(bench.ledger.settle(old.run).await?, RunState::Finished);
+    bench.record(migrated(&old)).await?;
+    let run = bench.ledger.run("spring").await?;
+    assert_eq!((run.state, run.finished_at), (RunState::Auditing, None));
+    assert_eq!(bench.ledger.settle(old.run).await?, RunState::Auditing);
+    bench.ledger.looked(&[looked], SECOND_LOOK).await?;
+    assert_eq!(bench.ledger.settle(old.run).await?, RunState::Finished);
     Ok(())
 }
 

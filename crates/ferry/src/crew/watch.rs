@@ -50,6 +50,12 @@ pub(super) async fn watch(
     Ok(Ended::Stopped)
 }
 
+/// Whether what it works for is done now.
+pub(super) async fn is_done(ledger: &Ledger, until: Until) -> Result<bool> {
+    let ended = look(ledger, until, &mut None).await?;
+    Ok(ended == Some(Ended::Done))
+}
+
 async fn look(
     ledger: &Ledger,
     until: Until,
