@@ -15,18 +15,6 @@ use tokio::process::Child;
 
 use crate::support::{Fleet, Outcome};
 
-/// Calls that take so many milliseconds.
-fn slow(latency_ms: u64) -> Faults {
-    Faults {
-        latency_ms,
-        ..Faults::default()
-    }
-}
-
-async fn ended(process: Child) -> Outcome {
-    Outcome::from(process.wait_with_output().await.expect("it ends"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_enqueues_and_two_carry_all_whatever_stytch_does() {
     let fleet = Fleet::new(Population::realistic(1500, 40), Faults::realistic(40)).await;

@@ -21,19 +21,19 @@ pub(crate) type Database = Either<SqliteLedger, PostgresLedger>;
 pub(crate) type Change = Either<SqliteChange, PostgresChange>;
 
 /// Does the same on whichever database it is. On a server it counts as waiting, see
-/// [`Ledger::longest_wait`], unless it is something `long`: that may look through whole tables.
+/// [`Ledger::longest_wait`]; what may look through whole tables is `long`.
 macro_rules! either {
     (long $either:expr, $it:ident => $done:expr) => {
-        match $either {
-            $crate::database::Either::Sqlite($it) => $done,
-            $crate::database::Either::Postgres($it) => $done,
-        }
+        $crate::database::either!(wait_long, $either, $it => $done)
     };
     ($either:expr, $it:ident => $done:expr) => {
+        $crate::database::either!(wait, $either, $it => $done)
+    };
+    ($wait:ident, $either:expr, $it:ident => $done:expr) => {
         match $either {
             $crate::database::Either::Sqlite($it) => $done,
             $crate::database::Either::Postgres($it) => {
-                let _wait = $it.wait();
+                let _wait = $it.$wait();
                 $done
             }
         }

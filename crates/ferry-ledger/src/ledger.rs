@@ -63,9 +63,11 @@ impl Ledger {
         either!(&self.database, database => database.now())
     }
 
-    /// For how long the server has owed an answer, to whoever waits for longest; zero if nobody
-    /// waits. What looks through whole tables does not count. A connection whose other end is gone
-    /// without a word is waited on for ever, while others get their answers.
+    /// For how long the server has owed an answer, to whoever has waited for longest; zero if nobody
+    /// waits. What looks through whole tables may take ten minutes before that.
+    ///
+    /// A connection whose other end is gone without a word is waited on for ever, while others get
+    /// their answers.
     pub fn longest_wait(&self) -> Duration {
         match &self.database {
             Database::Sqlite(_) => Duration::ZERO,

@@ -42,6 +42,9 @@ use crate::ledger::migrated;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// Who looks through whole tables sets `statement_timeout` to this.
+const LONGEST_LOOK: Duration = Duration::from_mins(10);
+
 /// Connections to a server.
 #[derive(Clone)]
 pub(crate) struct PostgresLedger {
@@ -81,7 +84,12 @@ impl PostgresLedger {
 
     /// Somebody waits for the server from now on.
     pub(crate) fn wait(&self) -> Wait {
-        self.waits.begin()
+        self.waits.begin(Duration::ZERO)
+    }
+
+    /// Somebody waits who looks through a whole table.
+    pub(crate) fn wait_long(&self) -> Wait {
+        self.waits.begin(LONGEST_LOOK)
     }
 
     pub(crate) fn longest_wait(&self) -> Duration {
@@ -120,7 +128,7 @@ impl PostgresLedger {
 impl PostgresChange {
     /// Somebody waits for the server from now on.
     pub(crate) fn wait(&self) -> Wait {
-        self.waits.begin()
+        self.waits.begin(Duration::ZERO)
     }
 
     /// Waits until these sessions are nobody else's, and keeps them until the end.

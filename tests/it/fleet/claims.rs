@@ -7,10 +7,21 @@ use ferry_core::id::{RunId, SessionId};
 use ferry_queue::{Cause, Message};
 use ferry_sim::{Faults, Population};
 use ferry_testbed::proxy::Proxy;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
-use super::{ended, slow};
 use crate::support::{Fleet, LOOK_EVERY, Outcome, signal};
+
+/// Calls that take so many milliseconds.
+pub(super) fn slow(latency_ms: u64) -> Faults {
+    Faults {
+        latency_ms,
+        ..Faults::default()
+    }
+}
+
+pub(super) async fn ended(process: Child) -> Outcome {
+    Outcome::from(process.wait_with_output().await.expect("it ends"))
+}
 
 impl Fleet {
     /// `ferry work --until-empty` with so many calls in flight.

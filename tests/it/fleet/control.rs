@@ -10,7 +10,7 @@ use ferry_ledger::Ledger;
 use ferry_sim::{Faults, Population};
 use tokio::process::Child;
 
-use super::{ended, slow};
+use super::claims::{ended, slow};
 use crate::support::{Audit, Fleet, LOOK_EVERY, Outcome, signal};
 
 const SESSIONS: u64 = 300;

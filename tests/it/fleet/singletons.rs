@@ -7,7 +7,7 @@ use ferry_testbed::proxy::{Direction, Proxy};
 use sqlx::PgConnection;
 use tokio::process::Child;
 
-use super::ended;
+use super::claims::ended;
 use crate::support::{Fleet, LOOK_EVERY, signal};
 
 /// The promise.

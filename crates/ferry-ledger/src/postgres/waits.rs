@@ -1,12 +1,12 @@
 //! Who waits for the server, and since when.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Those who wait, in the order in which they began.
+/// Those who wait, and since when an answer is owed to them.
 #[derive(Debug, Default)]
-pub(super) struct Waits(Mutex<BTreeMap<u64, Instant>>);
+pub(super) struct Waits(Mutex<HashMap<u64, Instant>>);
 
 /// Somebody waits until this is dropped.
 #[derive(Debug)]
@@ -16,23 +16,25 @@ pub(crate) struct Wait {
 }
 
 impl Waits {
-    pub(super) fn begin(self: &Arc<Self>) -> Wait {
+    /// Somebody waits, who does not mind to wait so long.
+    pub(super) fn begin(self: &Arc<Self>, patience: Duration) -> Wait {
         let mut waits = self.lock();
-        let number = waits.last_key_value().map_or(0, |(last, _)| last + 1);
-        waits.insert(number, Instant::now());
+        let number = waits.keys().max().map_or(0, |last| last + 1);
+        waits.insert(number, Instant::now() + patience);
         Wait {
             waits: Arc::clone(self),
             number,
         }
     }
 
-    /// How long the first of them has waited; zero if nobody waits.
+    /// How long an answer has been owed, to whoever has waited for longest; zero if nobody waits.
     pub(super) fn longest(&self) -> Duration {
-        let first = self.lock().first_key_value().map(|(_, since)| *since);
-        first.map_or(Duration::ZERO, |since| since.elapsed())
+        let waits = self.lock();
+        let waited = waits.values().map(Instant::elapsed);
+        waited.max().unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,18 +49,19 @@ impl Drop for Wait {
 mod tests {
     use super::*;
 
+    const MOMENT: Duration = Duration::from_millis(2);
+
     #[test]
-    fn the_longest_wait_is_that_of_the_first_who_still_waits() {
+    fn who_waits_is_owed_an_answer_until_there_is_one() {
         let waits = Arc::new(Waits::default());
         assert_eq!(waits.longest(), Duration::ZERO);
-        let first = waits.begin();
-        std::thread::sleep(Duration::from_millis(2));
-        let second = waits.begin();
-        let between = Duration::from_millis(2);
-        assert!(waits.longest() >= between);
+        let first = waits.begin(Duration::ZERO);
+        std::thread::sleep(MOMENT);
+        let second = waits.begin(Duration::from_mins(1));
+        assert!(waits.longest() >= MOMENT);
         drop(first);
-        let third = waits.begin();
-        let left: Vec<_> = waits.lock().keys().copied().collect();
-        assert_eq!(left, [second.number, third.number]);
+        assert_eq!(waits.longest(), Duration::ZERO, "not yet");
+        drop(second);
+        assert!(waits.lock().is_empty());
     }
 }
