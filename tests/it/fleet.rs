@@ -11,7 +11,6 @@ mod signals;
 mod singletons;
 
 use ferry_sim::{Faults, Population};
-use tokio::process::Child;
 
 use crate::support::{Fleet, Outcome};
 

@@ -9,6 +9,7 @@ use ferry_sim::{Faults, Population};
 use ferry_testbed::{
     FreshDatabase, SharedBroker, SharedPostgres, fresh_database, shared_broker, shared_postgres,
 };
+use lapin::options::QueueDeleteOptions;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, ConnectionProperties};
 use rand::rngs::{StdRng, SysRng};
@@ -29,7 +30,34 @@ pub(crate) struct Fleet {
     pub(crate) settings: Vec<(&'static str, &'static str)>,
     prefix: String,
     keys: KeyRing,
-    _shared: Option<(FreshDatabase, SharedPostgres, SharedBroker)>,
+    servers: Option<(FreshDatabase, SharedPostgres, Queues, SharedBroker)>,
+}
+
+/// The queues of a fleet. Each takes some of the broker's memory and files, so they go with it.
+struct Queues {
+    broker: String,
+    prefix: String,
+}
+
+impl Drop for Queues {
+    fn drop(&mut self) {
+        let Self { broker, prefix } = self;
+        let delete = async || -> lapin::Result<()> {
+            let connection =
+                lapin::Connection::connect(broker, ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            for queue in ["work", "dead"] {
+                let name = format!("{prefix}.v1.{queue}");
+                let options = QueueDeleteOptions::default();
+                channel.queue_delete(name.into(), options).await?;
+            }
+            connection.close(200, "".into()).await
+        };
+        // From within the test's runtime, which cannot wait here.
+        std::thread::scope(|scope| {
+            scope.spawn(|| tokio::runtime::Runtime::new().map(|r| r.block_on(delete())));
+        });
+    }
 }
 
 impl Fleet {
@@ -42,10 +70,13 @@ impl Fleet {
         let database = fresh_database(&postgres.url).await;
         let database = database.unwrap_or_else(|error| panic!("{error}"));
         let (ledger_url, queue_url) = (database.url.clone(), broker.url.clone());
-        Self {
-            _shared: Some((database, postgres, broker)),
-            ..Self::on(population, faults, ledger_url, queue_url).await
-        }
+        let mut fleet = Self::on(population, faults, ledger_url, queue_url).await;
+        let queues = Queues {
+            broker: broker.url.clone(),
+            prefix: fleet.prefix.clone(),
+        };
+        fleet.servers = Some((database, postgres, queues, broker));
+        fleet
     }
 
     /// On servers that are this test's alone.
@@ -73,7 +104,7 @@ impl Fleet {
             settings: Vec::new(),
             prefix: format!("test-{:016x}", rng.next_u64()),
             keys: KeyRing::generate("k1", &mut rng),
-            _shared: None,
+            servers: None,
         }
     }
 
