@@ -13,11 +13,15 @@
 //! | [`failure`] | the failure table: from status and `error_type` to a judgement |
 //! | [`decide`] | from an outcome to what happens to the session |
 //! | [`retry`] | how long to wait |
+//! | [`budget`] | which calls may be made when, over all workers together |
+//! | [`ceiling`] | the rate that Stytch allows, found by its answers |
 //! | [`identity`] | whether the reply speaks of the person in the row |
 //! | [`books`] | the sums that must balance |
 //! | [`progress`] | rate and time left |
 
 pub mod books;
+pub mod budget;
+pub mod ceiling;
 pub mod decide;
 pub mod failure;
 pub mod id;
