@@ -108,67 +108,102 @@ impl Slice {
     }
 }
 
+/// One of the budgets that a call spends.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// What the ledger keeps of it.
+    pub budget: &'a mut Budget,
+    /// Its rate.
+    pub rate: Rate,
+}
+
 impl Budget {
-    /// Takes permits. `now` is the ledger's clock, so that all workers share it. The arithmetic is
-    /// of whole microseconds, so that one statement can do the same:
-    ///
-    /// ```text
-    /// next_at  = min(next_at, now + 2 s + spacing)
-    /// first    = max(next_at, now + lead, not_before)
-    /// permits  = min(wanted, ceil((now + horizon - first) / spacing)), 0 if negative
-    /// next_at' = first + permits * spacing, if permits > 0, else next_at
-    /// ```
-    ///
-    /// The upper bound on `next_at` never bites while the clock goes on: no permit is planned
-    /// further ahead than two horizons. So a clock that was set back an hour costs two seconds.
+    /// Takes permits of this budget alone: see [`take`].
     pub fn take(&mut self, rate: Rate, request: Request, now: Moment) -> Grant {
-        let spacing = rate.spacing();
-        let horizon = request.horizon.min(LONGEST_HORIZON);
-        self.next_at = self.next_at.min(now.plus(2 * LONGEST_HORIZON + spacing));
-        let first = self
-            .next_at
-            .max(now.plus(request.lead))
-            .max(request.not_before);
-        let bulk = permits(first, spacing, now.plus(horizon));
-        let available = match request.lane {
-            Lane::Reserved(share) if bulk == 0 => {
-                let behind = permits(first, spacing, now.plus(2 * horizon));
-                let wanted = behind.min(request.wanted.get());
-                self.take_reserved(wanted, share.widen(spacing), horizon, now)
-            }
-            Lane::Bulk | Lane::Reserved(_) => bulk,
-        };
-        let Some(permits) = NonZeroU32::new(available.min(request.wanted.get())) else {
-            return Grant::Later {
-                after: first.since(now.plus(horizon)).max(SHORTEST_WAIT),
-            };
-        };
-        self.next_at = first.plus(spacing * permits.get());
-        Grant::Slice(Slice {
-            first,
-            spacing,
-            permits,
-        })
+        take(&mut [Line { budget: self, rate }], request, now)
     }
 
-    /// How many of the `wanted` permits the reserved share has; they are spent from it.
-    fn take_reserved(
-        &mut self,
-        wanted: u32,
-        spacing: Duration,
-        horizon: Duration,
-        now: Moment,
-    ) -> u32 {
-        self.reserved_next_at = self
+    /// How many of the `wanted` permits the reserved share has.
+    fn reserved(&self, spacing: Duration, horizon: Duration, now: Moment) -> u32 {
+        permits(self.reserved_next_at.max(now), spacing, now.plus(horizon))
+    }
+}
+
+/// Takes permits for calls that spend all of these budgets at once: a migrate call spends Stytch's
+/// and the legacy provider's. They have one planned time, so they must be taken together. Without
+/// any budget, all that is wanted is planned at once.
+///
+/// `now` is the ledger's clock, so that all workers share it. The arithmetic is of whole
+/// microseconds, so that one statement can do the same:
+///
+/// ```text
+/// each:     next_at  = min(next_at, now + 2 s + spacing)
+/// together: first    = max(all next_at, now + lead, not_before), slowest = max(all spacing)
+///           permits  = min(wanted, ceil((now + horizon - first) / slowest)), 0 if negative
+/// each:     next_at' = first + (permits - 1) * slowest + spacing, if permits > 0, else next_at
+/// ```
+///
+/// The upper bound on `next_at` never bites while the clock goes on: no permit is planned further
+/// ahead than two horizons. So a clock that was set back an hour costs two seconds.
+pub fn take(lines: &mut [Line<'_>], request: Request, now: Moment) -> Grant {
+    let horizon = request.horizon.min(LONGEST_HORIZON);
+    let mut first = now.plus(request.lead).max(request.not_before);
+    let mut slowest = Duration::ZERO;
+    for Line { budget, rate } in &mut *lines {
+        budget.next_at = budget
+            .next_at
+            .min(now.plus(2 * LONGEST_HORIZON + rate.spacing()));
+        first = first.max(budget.next_at);
+        slowest = slowest.max(rate.spacing());
+    }
+    let bulk = permits(first, slowest, now.plus(horizon)).min(request.wanted.get());
+    let available = match request.lane {
+        Lane::Reserved(share) if bulk == 0 => {
+            let behind = permits(first, slowest, now.plus(2 * horizon));
+            let wanted = behind.min(request.wanted.get());
+            take_reserved(lines, wanted, share, horizon, now)
+        }
+        Lane::Bulk | Lane::Reserved(_) => bulk,
+    };
+    let Some(permits) = NonZeroU32::new(available) else {
+        return Grant::Later {
+            after: first.since(now.plus(horizon)).max(SHORTEST_WAIT),
+        };
+    };
+    let last = first.plus(slowest * (permits.get() - 1));
+    for Line { budget, rate } in lines {
+        budget.next_at = last.plus(rate.spacing());
+    }
+    Grant::Slice(Slice {
+        first,
+        spacing: slowest,
+        permits,
+    })
+}
+
+/// How many of the `wanted` permits all reserved shares have; they are spent from each.
+fn take_reserved(
+    lines: &mut [Line<'_>],
+    wanted: u32,
+    share: Share,
+    horizon: Duration,
+    now: Moment,
+) -> u32 {
+    let mut taken = wanted;
+    for Line { budget, rate } in &mut *lines {
+        let spacing = share.widen(rate.spacing());
+        budget.reserved_next_at = budget
             .reserved_next_at
             .min(now.plus(LONGEST_HORIZON + spacing));
-        let first = self.reserved_next_at.max(now);
-        let taken = permits(first, spacing, now.plus(horizon)).min(wanted);
-        if taken > 0 {
-            self.reserved_next_at = first.plus(spacing * taken);
-        }
-        taken
+        taken = taken.min(budget.reserved(spacing, horizon, now));
     }
+    for Line { budget, rate } in lines {
+        let spent = share.widen(rate.spacing()) * taken;
+        if taken > 0 {
+            budget.reserved_next_at = budget.reserved_next_at.max(now).plus(spent);
+        }
+    }
+    taken
 }
 
 /// Asking more often than once in a millisecond is of no use to anybody.

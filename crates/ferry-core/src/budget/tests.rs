@@ -213,4 +213,70 @@ proptest! {
         }
         prop_assert!(f64::from(sent) >= 0.95 * calls * seconds, "{sent} of {}", calls * seconds);
     }
+
+    /// Migrate calls spend both budgets, the sweeper's only the first.
+    #[test]
+    fn budgets_that_are_taken_together_hold_each_for_itself(
+        (stytch, userinfo) in (2_u32..200, 2_u32..200),
+        steps in proptest::collection::vec(any_step(), 1..80),
+        late in proptest::collection::vec(0_u64..20_000, 1..100),
+    ) {
+        let (mut a, mut b) = (Budget::default(), Budget::default());
+        let rates = [rate(stytch.into()), rate(userinfo.into())];
+        let mut now = NOW;
+        let (mut at_stytch, mut at_userinfo) = (Vec::new(), Vec::new());
+        let mut late = late.into_iter().cycle();
+        for (pause, wanted, horizon, sweeper) in steps {
+            now = now.plus(Duration::from_millis(pause));
+            let lane = if wanted % 2 == 0 { Lane::Bulk } else { Lane::Reserved(RESERVE) };
+            let request = Request { horizon: Duration::from_millis(horizon), lane, ..request(wanted) };
+            let mut lines = vec![Line { budget: &mut a, rate: rates[0] }];
+            if !sweeper {
+                lines.push(Line { budget: &mut b, rate: rates[1] });
+            }
+            for planned in granted(take(&mut lines, request, now)) {
+                let sent = planned.plus(Duration::from_micros(late.next().unwrap()));
+                at_stytch.push(sent);
+                if !sweeper {
+                    at_userinfo.push(sent);
+                }
+            }
+        }
+        prop_assert!(fullest(&mut at_stytch, SECOND) <= stytch as usize);
+        prop_assert!(fullest(&mut at_userinfo, SECOND) <= userinfo as usize);
+    }
+}
+
+#[test]
+fn together_the_slower_budget_is_used_to_the_full_beside_a_busy_sweeper() {
+    let (mut stytch, mut userinfo) = (Budget::default(), Budget::default());
+    let reserved = Request {
+        lane: Lane::Reserved(RESERVE),
+        ..request(3)
+    };
+    let (mut bulk, mut sweeper) = (0, 0);
+    for tenth in 0..600 {
+        let now = NOW.plus(SECOND / 10 * tenth);
+        let mut both = [
+            Line {
+                budget: &mut stytch,
+                rate: rate(65.0),
+            },
+            Line {
+                budget: &mut userinfo,
+                rate: rate(12.5),
+            },
+        ];
+        bulk += granted(take(&mut both, request(100), now)).len();
+        sweeper += granted(stytch.take(rate(65.0), reserved, now)).len();
+    }
+    // 60 s at 12.5/s: 750.
+    assert!(bulk >= 712, "{bulk}");
+    assert!(sweeper >= 180, "{sweeper}");
+}
+
+#[test]
+fn without_a_budget_all_that_is_wanted_is_planned_at_once() {
+    let planned = granted(take(&mut [], request(7), NOW));
+    assert_eq!(planned, [NOW.plus(Duration::from_millis(5)); 7]);
 }

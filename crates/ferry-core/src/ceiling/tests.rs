@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::simulation::{Limit, Setting, simulate};
 use super::*;
 
@@ -174,4 +176,36 @@ fn what_is_stored_is_what_is_read() {
     let stored = serde_json::to_string(&ceiling).unwrap();
     assert_eq!(serde_json::from_str::<Ceiling>(&stored).unwrap(), ceiling);
     assert!(stored.len() < 400, "{stored}");
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_reported_the_rate_keeps_its_bounds(
+        configured in 0.01_f64..1000.0,
+        reports in proptest::collection::vec(
+            (0_u64..20_000, any::<bool>(), 0_u32..2000, 0_u32..50, proptest::option::of(0_u64..1_000_000)),
+            0..200,
+        ),
+    ) {
+        let config = config(configured);
+        let mut ceiling = Ceiling::new(config);
+        let mut now = NOW;
+        for (pause, current, allowed, refused, retry_after) in reports {
+            now = now.plus(Duration::from_millis(pause));
+            let report = Report {
+                trial: current.then_some(ceiling.trial),
+                allowed,
+                refused,
+                retry_after: retry_after.map(Duration::from_secs),
+            };
+            ceiling.observe(report, config, ReadAt { now, booked_until: now });
+            let rate = ceiling.rate(config);
+            prop_assert!(rate <= config.configured);
+            prop_assert!(rate.as_per_second() >= configured.min(1.0));
+            prop_assert!(ceiling.not_before(now).since(now) <= Duration::from_hours(1));
+            // From some moment on, calls are evidence again.
+            let later = now.plus(Duration::from_hours(1) + Duration::from_secs(3));
+            prop_assert_eq!(ceiling.evidence(later), Some(ceiling.trial));
+        }
+    }
 }
