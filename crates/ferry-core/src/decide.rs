@@ -58,6 +58,37 @@ pub struct Decision {
     pub unresolved: bool,
 }
 
+impl Decision {
+    /// The same in an outage, while the breaker is not closed: a failure of the other side costs
+    /// the session nothing and makes no dead letter; it waits `after`. What is not of the outage
+    /// stays as it was decided.
+    #[must_use]
+    pub fn in_outage(self, after: Duration) -> Self {
+        let of_the_outage = matches!(
+            self.class,
+            Some(FailureClass::Transient | FailureClass::UnknownOutcome)
+        );
+        let is_final = matches!(
+            self.disposition,
+            Disposition::Skip(_) | Disposition::Halt(_) | Disposition::Migrated
+        );
+        if !of_the_outage || is_final {
+            return self;
+        }
+        let waits = match self.disposition {
+            Disposition::Retry { after: own } | Disposition::Defer { after: own } => own,
+            _ => Duration::ZERO,
+        };
+        Self {
+            disposition: Disposition::Defer {
+                after: waits.max(after),
+            },
+            spent: Spent::Nothing,
+            ..self
+        }
+    }
+}
+
 /// What is known of the session when its call has come back.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptedSession<'a> {
@@ -162,8 +193,7 @@ impl Case<'_> {
             Judgement::Transient => self.retry(at_least, DeadReason::AttemptsExhausted, rng),
             Judgement::Ambiguous => self.retry(at_least, DeadReason::UserinfoUnusable, rng),
         };
-        let spends = matches!(judgement, Judgement::Transient | Judgement::Ambiguous)
-            && !matches!(disposition, Disposition::Halt(_));
+        let spends = judgement.spends_an_attempt() && !matches!(disposition, Disposition::Halt(_));
         Decision {
             disposition,
             class: Some(judgement.class()),

@@ -172,6 +172,40 @@ fn a_retry_comes_before_the_token_expires() {
     assert!(after <= Duration::from_millis(200));
 }
 
+#[test]
+fn in_an_outage_even_the_last_attempt_costs_nothing() {
+    let last = AttemptedSession {
+        attempts_spent: 7,
+        unknown_outcomes: 39,
+        ..alice()
+    };
+    let wait = Duration::from_secs(15);
+    for outcome in [
+        refused_with(503, "", None),
+        CallOutcome::Unanswered(Unanswered::TimedOut),
+    ] {
+        let decision = judge_it(&outcome, &last).in_outage(wait);
+        assert_eq!(
+            (decision.disposition, decision.spent),
+            (Disposition::Defer { after: wait }, Spent::Nothing)
+        );
+        assert!(decision.unresolved);
+    }
+}
+
+#[test]
+fn what_is_not_of_the_outage_stays_as_it_was_decided() {
+    for outcome in [
+        minted_for("alice@example.com"),
+        refused_with(404, "member_not_found", None),
+        refused_with(401, "unauthorized_credentials", None),
+        refused_with(429, "too_many_requests", Some(3)),
+    ] {
+        let decision = judge_it(&outcome, &alice());
+        assert_eq!(decision.in_outage(Duration::from_secs(15)), decision);
+    }
+}
+
 fn any_outcome() -> impl Strategy<Value = CallOutcome> {
     let refused = (
         400_u16..600,

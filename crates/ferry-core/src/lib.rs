@@ -13,16 +13,28 @@
 //! | [`failure`] | the failure table: from status and `error_type` to a judgement |
 //! | [`decide`] | from an outcome to what happens to the session |
 //! | [`retry`] | how long to wait |
+//! | [`budget`] | which calls may be made when, over all workers together |
+//! | [`ceiling`] | the rate that Stytch allows, found by its answers |
+//! | [`breaker`] | whether the other side is down, and who may ask meanwhile |
+//! | [`burst`] | whether one cause befalls too many sessions of a run |
+//! | [`preset`] | what legacy providers allow |
+//! | [`forecast`] | who expires before their turn, and what rate would save them |
 //! | [`identity`] | whether the reply speaks of the person in the row |
 //! | [`books`] | the sums that must balance |
 //! | [`progress`] | rate and time left |
 
 pub mod books;
+pub mod breaker;
+pub mod budget;
+pub mod burst;
+pub mod ceiling;
 pub mod decide;
 pub mod failure;
+pub mod forecast;
 pub mod id;
 pub mod identity;
 pub mod outcome;
+pub mod preset;
 pub mod progress;
 pub mod reason;
 pub mod retry;

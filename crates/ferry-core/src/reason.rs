@@ -147,7 +147,7 @@ impl DeadReason {
             Self::MemberMissing => {
                 "create the member in its organization at Stytch, then run again with a fresh export"
             }
-            Self::MemberNotActive => "activate the member at Stytch, or verify its email",
+            Self::MemberNotActive => "activate or unlock the member at Stytch, or verify its email",
             Self::OrganizationMissing => {
                 "create the organization at Stytch, or mend the export's organization column"
             }
