@@ -1,6 +1,8 @@
 //! A database for one measurement, and what was written in it.
 
-use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::fleet::servers::Servers;
@@ -27,6 +29,11 @@ pub(crate) struct Written {
     pub(crate) log_bytes: i64,
 }
 
+/// Between two looks at who is connected.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A connection ends within moments of its client.
+const LONGEST_LEAVE: Duration = Duration::from_secs(30);
+
 impl Database {
     /// Makes it. What an earlier measurement left to be written is written first.
     pub(crate) async fn make(servers: &Servers, name: &str) -> Result<Self> {
@@ -49,8 +56,27 @@ impl Database {
         execute(&mut self.server, drop).await
     }
 
-    /// What was written until now. Processes that have ended are counted in full; others tell
-    /// within a second.
+    /// Waits until nobody is connected any more: a connection tells its last transactions when it
+    /// ends, which is after its client has gone.
+    pub(crate) async fn wait_until_left(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let left: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = $1 AND backend_type = 'client backend'",
+            )
+            .bind(&self.name)
+            .fetch_one(&mut self.server)
+            .await?;
+            if left == 0 {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < LONGEST_LEAVE, "{left} connections stay");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What was written until now. Connections that have ended are counted in full.
     pub(crate) async fn written(&mut self) -> Result<Written> {
         let transactions =
             sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = $1")

@@ -55,13 +55,16 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// At the end of the job; `own` is the CPU time of those who did it.
+    /// At the end of the job, with nobody at work in the database any more; `own` is the CPU time of those who did it.
     pub(crate) async fn stop(self, own: Duration, database: Option<&mut Database>) -> Result<Cost> {
         let wall = self.begun.elapsed();
         let servers = self.servers.times()?.since(self.server_times);
         let simulator = simulator_time(self.simulator)?.saturating_sub(self.simulator_time);
         let written = match (database, self.written) {
-            (Some(database), Some(before)) => Some(database.written().await?.since(before)),
+            (Some(database), Some(before)) => {
+                database.wait_until_left().await?;
+                Some(database.written().await?.since(before))
+            }
             _ => None,
         };
         Ok(Cost {
@@ -120,7 +123,8 @@ impl Cost {
             syncs: self.written.and_then(|written| written.syncs).map(each_of),
             log_bytes: self.written.map(|written| each_of(written.log_bytes)),
             peak_mib: self.peak_kib.map(mib),
-            pss_mib: self.pss_kib.map(mib),
+            // One that was shorter than the time between two looks was not weighed.
+            pss_mib: self.pss_kib.filter(|kib| *kib > 0).map(mib),
             ..Measurement::default()
         }
     }
