@@ -230,3 +230,28 @@ async fn until_at_work(ledger: &Ledger, workers: usize) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
+
+/// Fault 01.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_01_a_producer_that_is_killed_50_times_goes_on_where_it_was() {
+    let fleet = Fleet::new(Population::realistic(20_000, 90), Faults::default()).await;
+    let mut rng = StdRng::seed_from_u64(90);
+    for _ in 0..50 {
+        let mut producer = fleet.enqueue_command().spawn().expect("the binary starts");
+        let moment = Duration::from_millis(rng.random_range(20..400));
+        // Once all is registered it may be through before.
+        if tokio::time::timeout(moment, producer.wait()).await.is_err() {
+            producer.kill().await.expect("it is ours to kill");
+        }
+    }
+    let books = fleet.enqueue().await.books();
+    let summary = &fleet.crossing.summary;
+    assert!(books.balance(), "{books:?}");
+    assert_eq!(books.exported, summary.rows, "{books:?}");
+    assert_eq!(books.rejected, summary.malformed(), "{books:?}");
+    assert_eq!(books.duplicates, summary.duplicates, "{books:?}");
+    assert_eq!(
+        books.open(),
+        summary.rows - books.rejected - books.duplicates - summary.expired
+    );
+}

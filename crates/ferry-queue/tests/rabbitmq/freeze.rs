@@ -1,12 +1,15 @@
-//! SIGSTOP: connections stay open and nobody answers.
+//! Connections stay open and nobody answers: SIGSTOP, or a network that swallows.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::private;
-use crate::support::{LONG, messages, next, on_broker, take, until};
+use ferry_queue::Queue;
+use ferry_testbed::proxy::{Direction, Proxy};
 
-/// A frozen broker is to be seen within this.
+use crate::support::{LONG, messages, next, on_broker, take, until};
+use crate::{private, shared};
+
+/// A silent broker is to be seen within this.
 const SEEN_WITHIN: Duration = Duration::from_secs(25);
 
 /// Fault 09.
@@ -14,10 +17,26 @@ const SEEN_WITHIN: Duration = Duration::from_secs(25);
 async fn a_frozen_broker_is_seen_within_25_seconds() {
     let broker = private("", "");
     let (queue, _) = on_broker(&broker.url()).await;
+    let freeze = || broker.freeze().expect("it is ours");
+    silence_is_seen(&queue, freeze, || broker.thaw().expect("it is ours")).await;
+}
+
+/// Fault 10.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_half_open_are_seen_within_25_seconds() {
+    let broker = shared().await;
+    let proxy = Proxy::before(&broker.url).expect("a free port");
+    let url = proxy.url(&broker.url).expect("a good URL");
+    let (queue, _) = on_broker(&url).await;
+    let swallow = || proxy.swallow(Direction::Both);
+    silence_is_seen(&queue, swallow, || proxy.pass().expect("its port is free")).await;
+}
+
+async fn silence_is_seen(queue: &Queue, fall_silent: impl FnOnce(), speak_again: impl FnOnce()) {
     let consumer = queue.consume(20).await.expect("the broker takes us");
     queue.publish(&messages(0..3)).await.expect("it is there");
     let in_hand = take(&consumer, 3).await;
-    broker.freeze().expect("it is ours");
+    fall_silent();
     let began = Instant::now();
     // Two tasks, so that neither is seen by the other's means.
     let publishing = async {
@@ -39,7 +58,7 @@ async fn a_frozen_broker_is_seen_within_25_seconds() {
     assert!(consumer_saw < SEEN_WITHIN, "{consumer_saw:?}");
     let unwell = queue.health().await.expect_err("nobody answers");
     assert!(unwell.is_passing(), "{unwell}");
-    broker.thaw().expect("it is ours");
+    speak_again();
     until("the consumer is back", LONG, async || {
         consumer.is_subscribed()
     })

@@ -7,7 +7,7 @@
 //! | `poison` | messages that nobody can use |
 //! | `pressure` | a full queue, alarms, impatience, closed connections: one private broker |
 //! | `restart` | SIGKILL while publishing and consuming: one private broker |
-//! | `freeze` | SIGSTOP: one private broker |
+//! | `freeze` | SIGSTOP: one private broker; half-open connections: a proxy |
 
 #[path = "../support/mod.rs"]
 mod support;
