@@ -94,15 +94,6 @@ impl Ledger {
         either!(&self.database, database => database.pause(run, cause).await)
     }
 
-    /// Why the run is paused; `None` if it is not.
-    pub async fn pause_cause(&self, run: RunId) -> Result<Option<PauseCause>, LedgerError> {
-        let cause = either!(&self.database, database => database.pause_cause(run).await?);
-        cause
-            .map(|cause| PauseCause::from_str(&cause))
-            .transpose()
-            .map_err(|_| inconsistent("pause_cause", run.0))
-    }
-
     /// Goes on with a paused run.
     pub async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
         either!(&self.database, database => database.resume(run).await)

@@ -116,17 +116,15 @@ pub async fn dispatch(
     Ok(())
 }
 
-/// Publishes the most urgent sessions that are due, up to the window, and returns how many. Whoever
+/// Publishes the run's most urgent sessions, up to the window, and returns how many. Whoever
 /// dispatches goes on.
 pub async fn prime(
-    settings: Settings,
+    run: RunId,
+    window: usize,
     ledger: &Ledger,
     queue: &Queue,
 ) -> Result<usize, DispatchError> {
-    let Scope::Run(run) = settings.scope else {
-        return Ok(0);
-    };
-    let room = settings.window.saturating_sub(queue.depth().await?);
+    let room = window.saturating_sub(queue.depth().await?);
     let mut walks = [Walk::new(run)];
     walks[0].read(ledger, room).await?;
     let messages = walk::most_urgent(&mut walks, room);
@@ -212,13 +210,10 @@ impl Dispatcher<'_> {
 
     /// A run that was begun, resumed, paused or ended since the last look gets or loses its walk.
     async fn look_at_runs(&mut self) -> Result<(), LedgerError> {
-        let active: Vec<RunId> = match self.settings.scope {
-            Scope::All => self.ledger.active_runs().await?,
-            Scope::Run(run) => {
-                let active = self.ledger.active_runs().await?;
-                active.into_iter().filter(|active| *active == run).collect()
-            }
-        };
+        let mut active = self.ledger.active_runs().await?;
+        if let Scope::Run(ours) = self.settings.scope {
+            active.retain(|run| *run == ours);
+        }
         self.walks.retain(|walk| active.contains(&walk.run));
         for run in active {
             if !self.walks.iter().any(|walk| walk.run == run) {

@@ -30,7 +30,7 @@ pub(crate) fn given(data: &Data) -> Result<Option<KeyRing>> {
 }
 
 /// The ring in the environment, if there is one.
-pub(crate) fn from_environment(keys: &Secret) -> Result<Option<KeyRing>> {
+fn from_environment(keys: &Secret) -> Result<Option<KeyRing>> {
     if keys.is_unset() {
         return Ok(None);
     }

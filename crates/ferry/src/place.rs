@@ -9,7 +9,7 @@ use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
 use ferry_queue::AmqpUrl;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::config::{Config, ServiceUrl};
 use crate::data_folder::DataFolder;
@@ -33,20 +33,11 @@ pub(crate) enum Place {
 /// The servers of a fleet.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    pub(crate) ledger: LedgerServer,
+    pub(crate) ledger: PostgresSettings,
     pub(crate) queue: ferry_queue::Settings,
     pub(crate) keys: KeyRing,
     /// For rejects files.
     pub(crate) folder: PathBuf,
-}
-
-/// The database that holds the ledger.
-#[derive(Debug)]
-pub(crate) struct LedgerServer {
-    pub(crate) url: SecretString,
-    /// In PEM form.
-    pub(crate) ca_certificates: Option<String>,
-    pub(crate) connections: u32,
 }
 
 /// The place that the settings name. Reads the files that they name.
@@ -62,7 +53,7 @@ fn resolve(config: &Config) -> Result<Place> {
             keys,
         }),
         (false, false) => Ok(Place::Fleet(Box::new(Fleet {
-            ledger: ledger_server(&config.ledger)?,
+            ledger: ledger_settings(&config.ledger)?,
             queue: queue_settings(&config.queue)?,
             keys: keys.ok_or_else(|| anyhow!(NO_KEYS))?,
             folder: config.data.folder.clone(),
@@ -78,25 +69,19 @@ fn resolve(config: &Config) -> Result<Place> {
 
 const NO_KEYS: &str = "a fleet has no key ring: all its processes need the same one, so none is made here. Make one by `ferry keys generate`, and give it to each of them in FERRY_DATA__KEYS, or in a file that data.keys_file names";
 
-fn ledger_server(settings: &crate::config::Ledger) -> Result<LedgerServer> {
-    if !matches!(settings.url.scheme(), "postgres" | "postgresql") {
-        // Not the URL: who has the wrong one at hand may have put a password there.
-        bail!(
-            "ledger.url is no postgres:// URL: write postgres://user:password@host:5432/database"
-        );
-    }
+fn ledger_settings(settings: &crate::config::Ledger) -> Result<PostgresSettings> {
     let ca_certificates = pem("ledger.ca_certificate", settings.ca_certificate.as_deref())?;
-    let url = settings.url.secret();
+    let url = settings.url.secret().expose_secret();
     // Any other mode takes whatever certificate the server shows.
-    if ca_certificates.is_some() && !url.expose_secret().contains("sslmode=verify-") {
+    if ca_certificates.is_some() && !url.contains("sslmode=verify-") {
         bail!(
             "ledger.ca_certificate is set, and ledger.url does not ask for it: end it with ?sslmode=verify-full"
         );
     }
-    Ok(LedgerServer {
-        url: url.clone(),
-        ca_certificates,
+    Ok(PostgresSettings {
         connections: settings.connections,
+        ca_certificate: ca_certificates.map(String::into_bytes),
+        ..PostgresSettings::new(PostgresUrl::parse(url).context("ledger.url")?)
     })
 }
 
@@ -140,23 +125,8 @@ impl Place {
                 let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
                 DataFolder::look(&folder)?.open(keys, &mut rng).await
             }
-            Self::Fleet(fleet) => fleet.ledger.connect(fleet.keys).await,
+            Self::Fleet(fleet) => Ok(Ledger::connect(fleet.ledger, fleet.keys).await?),
         }
-    }
-}
-
-impl LedgerServer {
-    /// Connects to it.
-    pub(crate) async fn connect(self, keys: KeyRing) -> Result<Ledger> {
-        let url = PostgresUrl::parse(self.url.expose_secret())
-            .context("ledger.url")
-            .context(Coded(Exit::Usage))?;
-        let settings = PostgresSettings {
-            connections: self.connections,
-            ca_certificate: self.ca_certificates.map(String::into_bytes),
-            ..PostgresSettings::new(url)
-        };
-        Ok(Ledger::connect(settings, keys).await?)
     }
 }
 

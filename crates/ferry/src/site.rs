@@ -39,7 +39,7 @@ impl Site {
                 })
             }
             Place::Fleet(fleet) => {
-                let ledger = fleet.ledger.connect(fleet.keys).await?;
+                let ledger = Ledger::connect(fleet.ledger, fleet.keys).await?;
                 watchdog::watch_over(&ledger);
                 Ok(Self {
                     ledger,

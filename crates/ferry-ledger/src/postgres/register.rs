@@ -22,7 +22,8 @@ const KNOWN: &str = "SELECT s.legacy_key, s.id, s.run_id, s.state, s.reason, s.t
 
 impl PostgresChange {
     /// Waits until nobody else registers; then how many records of the run's export are in the
-    /// ledger; `None` if it is not being registered any more. Nobody else registers until this transaction ends.
+    /// ledger, or `None` if it is not being registered any more. Until this transaction ends nobody
+    /// else registers, and who cancels the run waits: what is added now would escape it.
     pub(crate) async fn take_turn(&mut self, run: RunId) -> Result<Option<i64>, LedgerError> {
         sqlx::query("/* register: turn */ SELECT pg_advisory_xact_lock($1)")
             .bind(REGISTRARS)
@@ -30,7 +31,7 @@ impl PostgresChange {
             .await?;
         let rows_read = sqlx::query_scalar(
             "/* register: how far? */ SELECT rows_read FROM runs
-             WHERE id = $1 AND state = 'registering'",
+             WHERE id = $1 AND state = 'registering' FOR NO KEY UPDATE",
         );
         let rows_read = rows_read.bind(run.0);
         Ok(rows_read.fetch_optional(&mut *self.transaction).await?)

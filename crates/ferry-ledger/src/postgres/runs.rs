@@ -71,12 +71,6 @@ impl PostgresLedger {
         Ok(())
     }
 
-    pub(crate) async fn pause_cause(&self, run: RunId) -> Result<Option<String>, LedgerError> {
-        let cause =
-            sqlx::query_scalar("/* pause_cause */ SELECT pause_cause FROM runs WHERE id = $1");
-        Ok(cause.bind(run.0).fetch_one(&self.pool).await?)
-    }
-
     pub(crate) async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
         sqlx::query(
             "/* resume */ UPDATE runs SET state = 'active', pause_cause = NULL

@@ -1,5 +1,7 @@
 //! A run that is given up.
 
+use std::time::Duration;
+
 use ferry_core::state::{RunState, SessionState};
 use ferry_ledger::LedgerError;
 use ferry_ledger::claim::Claim;
@@ -16,6 +18,7 @@ on_every_backend![
     a_finished_run_stays_finished,
     a_newer_token_brings_a_cancelled_session_into_a_later_run,
     a_large_run_is_cancelled_whole_and_another_not_at_all,
+    what_is_being_registered_meanwhile_is_cancelled_too,
 ];
 
 async fn what_is_not_final_is_skipped_and_its_token_wiped(
@@ -110,5 +113,22 @@ async fn a_large_run_is_cancelled_whole_and_another_not_at_all(
     assert_eq!(bench.ledger.cancel(spring, QUIET).await?, 4_500);
     assert_eq!(bench.ledger.books(spring).await?.skipped, 4_500);
     assert_eq!(bench.ledger.books(summer).await?.queued, 1);
+    Ok(())
+}
+
+async fn what_is_being_registered_meanwhile_is_cancelled_too(
+    bench: &mut Bench,
+) -> Result<(), LedgerError> {
+    let run = bench.begin("spring").await?.id;
+    let mut registration = bench.ledger.begin_registration(run, 0).await?;
+    let rows = vec![alice_active().into(), carol_active().into()];
+    registration.add(rows, &mut bench.rng).await?;
+    let ledger = bench.ledger.clone();
+    let cancelling = tokio::spawn(async move { ledger.cancel(run, QUIET).await });
+    // It must not be through before the commit; the longer it has, the surer.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    registration.commit().await?;
+    assert_eq!(cancelling.await.expect("no panic")?, 2);
+    assert_eq!(bench.ledger.books(run).await?.skipped, 2);
     Ok(())
 }

@@ -167,17 +167,17 @@ async fn a_run_whose_sessions_were_all_handed_over_is_finished(
 
 async fn the_first_cause_of_a_pause_stands(bench: &mut Bench) -> Result<(), LedgerError> {
     let run = bench.active_run("spring", [alice_active()]).await?;
-    assert_eq!(bench.ledger.pause_cause(run).await?, None);
+    assert_eq!(bench.ledger.run("spring").await?.pause_cause, None);
     for cause in [PauseCause::Credentials, PauseCause::Operator] {
         bench.ledger.pause(run, cause).await?;
-        let stands = bench.ledger.pause_cause(run).await?;
+        let stands = bench.ledger.run("spring").await?.pause_cause;
         assert_eq!(stands, Some(PauseCause::Credentials));
     }
     let paused = bench.ledger.run("spring").await?;
     assert_eq!(paused.state, RunState::Paused);
     assert_eq!(paused.pause_cause, Some(PauseCause::Credentials));
     bench.ledger.resume(run).await?;
-    assert_eq!(bench.ledger.pause_cause(run).await?, None);
+    assert_eq!(bench.ledger.run("spring").await?.pause_cause, None);
     assert_eq!(state(bench, "spring").await?, RunState::Active);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ferry_core::state::RunState;
-use ferry_producer::dispatch::{self, Scope};
+use ferry_producer::dispatch;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -33,16 +33,12 @@ pub(super) async fn execute(global: Global, args: EnqueueArgs) -> Result<Exit> {
     };
     let begun = registering.begin().await?;
     let Some(run) = registering.take_in(begun, &stop, &mut rng).await? else {
+        site.leave().await;
         return Ok(Exit::Interrupted);
     };
     let rejects_file = rejects_file::write(&site.folder, &site.ledger, &run).await?;
     if site.is_shared && run.state == RunState::Active {
-        let settings = dispatch::Settings {
-            scope: Scope::Run(run.id),
-            window,
-            lease: config.worker.lease.get(),
-        };
-        let published = dispatch::prime(settings, &site.ledger, &site.queue).await?;
+        let published = dispatch::prime(run.id, window, &site.ledger, &site.queue).await?;
         tracing::info!(
             run.name = run.name,
             sessions = published,
