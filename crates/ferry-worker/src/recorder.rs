@@ -24,6 +24,12 @@ pub(crate) struct Result {
 /// The most results in one commit.
 const RESULTS_PER_COMMIT: usize = 512;
 
+/// A commit that would hold fewer waits for more,
+const ENOUGH_RESULTS: usize = 32;
+/// for so long. Their slots are free together afterwards, so that the claims that follow are large,
+/// too. Without it several processes on one database have many small commits each.
+const GATHERING: Duration = Duration::from_millis(10);
+
 /// How long a ledger that does not take results is tried again, before the worker gives up and
 /// leaves what it holds to takeover and sweeper.
 const LEDGER_PATIENCE: Duration = Duration::from_mins(1);
@@ -37,7 +43,7 @@ pub(crate) async fn record_all(
     let tools = &worker.tools;
     let rng = Mutex::new(rng);
     let mut batch = Vec::with_capacity(RESULTS_PER_COMMIT);
-    while results.recv_many(&mut batch, RESULTS_PER_COMMIT).await > 0 {
+    while gather(&mut results, &mut batch).await {
         let (mut finished, mut tags, mut slots) = (Vec::new(), Vec::new(), Vec::new());
         for result in batch.drain(..) {
             finished.push(result.finished);
@@ -70,6 +76,21 @@ pub(crate) async fn record_all(
         drop(slots);
     }
     Ok(())
+}
+
+/// Takes the results of the next commit into `batch`, at least one. False: the last sender is gone.
+async fn gather(results: &mut mpsc::Receiver<Result>, batch: &mut Vec<Result>) -> bool {
+    let mut received = results.recv_many(batch, RESULTS_PER_COMMIT).await;
+    let enough = tokio::time::sleep(GATHERING);
+    tokio::pin!(enough);
+    while received > 0 && batch.len() < ENOUGH_RESULTS {
+        received = tokio::select! {
+            biased;
+            more = results.recv_many(batch, RESULTS_PER_COMMIT) => more,
+            () = &mut enough => break,
+        };
+    }
+    !batch.is_empty()
 }
 
 fn dead_letter(finished: &Finished) -> Option<DeadLetter> {
