@@ -7,7 +7,7 @@ pub(crate) mod database;
 pub(crate) mod meter;
 mod publishing;
 pub(crate) mod queues;
-mod registering;
+pub(crate) mod registering;
 mod servers;
 pub(crate) mod statements;
 
@@ -40,7 +40,7 @@ pub(crate) struct Scale {
 
 /// Where everything is.
 pub(crate) struct Bench<'a> {
-    ferry: &'a Path,
+    pub(crate) ferry: &'a Path,
     pub(crate) folder: &'a Folder,
     pub(crate) servers: Servers,
     pub(crate) scale: Scale,
@@ -121,7 +121,11 @@ impl<'a> Bench<'a> {
     }
 
     /// An empty ledger and an empty queue.
-    async fn fleet<'b>(&'b self, simulator: &'b Simulator, name: &str) -> Result<Fleet<'b>> {
+    pub(crate) async fn fleet<'b>(
+        &'b self,
+        simulator: &'b Simulator,
+        name: &str,
+    ) -> Result<Fleet<'b>> {
         Ok(Fleet {
             ferry: self.ferry,
             simulator,

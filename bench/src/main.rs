@@ -17,6 +17,7 @@ mod measurement;
 mod peers;
 mod plan;
 mod process;
+mod rates;
 mod reading;
 mod registering;
 mod scale;
@@ -103,6 +104,9 @@ enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
         sessions: Option<u64>,
     },
+    /// Measure what one worker and eight make of a limit, known and unknown: some 15 minutes. Starts
+    /// both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
+    Rates(Shown),
     /// Carry many sessions through faults, watch memory and open files, then audit every session.
     Soak {
         /// How many.
@@ -135,6 +139,10 @@ async fn main() -> Result<ExitCode> {
         Some(Command::Peers { shown, sessions }) => {
             let sessions = sessions.unwrap_or(if shown.quick { 2_000 } else { 20_000 });
             let report = peers::carry_out(&ferry, &folder, sessions, shown.quick).await?;
+            show(&report, &shown)?;
+        }
+        Some(Command::Rates(shown)) => {
+            let report = rates::carry_out(&ferry, &folder, shown.quick).await?;
             show(&report, &shown)?;
         }
         Some(Command::Soak { sessions }) => {

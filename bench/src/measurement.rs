@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::figure::median;
 use crate::fleet::statements::Stage;
+use crate::rates::{self, RateRow};
 
 /// What was measured, with what belongs to the figure.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -74,6 +75,9 @@ pub(crate) struct Report {
     /// What the database's statements cost, a list for each stage.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) stages: Vec<Stage>,
+    /// What was made of limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rates: Vec<RateRow>,
     /// What the figures do not tell.
     #[serde(skip)]
     pub(crate) remarks: &'static str,
@@ -153,6 +157,7 @@ impl Report {
             },
             table(&self.measurements)
         );
+        text.push_str(&rates::table(&self.rates));
         for stage in &self.stages {
             text.push('\n');
             text.push_str(&stage.markdown());
@@ -216,7 +221,7 @@ impl Ratio {
 }
 
 impl Goal {
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let met = if self.met { "met" } else { "**not met**" };
         format!("{}: {}, {met}", self.wanted, self.measured)
     }

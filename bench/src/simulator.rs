@@ -4,9 +4,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use anyhow::{Context, Result};
-use ferry_sim::Faults;
+use anyhow::{Context, Result, ensure};
+use ferry_sim::{Audit, Faults};
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Builder;
 
+use crate::bare_client::http;
 use crate::exports::SEED;
 use crate::process::Mark;
 
@@ -50,6 +55,38 @@ impl Simulator {
             project_id,
             secret,
         })
+    }
+
+    /// One of its own pages.
+    pub(crate) async fn page(&self, path: &str) -> Result<Incoming> {
+        self.ask(Request::get(self.url(path)), Bytes::new()).await
+    }
+
+    /// What it counted so far.
+    pub(crate) async fn audit(&self) -> Result<Audit> {
+        let page = self.page("/sim/audit").await?.collect().await?;
+        Ok(serde_json::from_slice(&page.to_bytes())?)
+    }
+
+    /// Changes what goes wrong.
+    pub(crate) async fn set_faults(&self, faults: &Faults) -> Result<()> {
+        let faults = serde_json::to_vec(faults)?.into();
+        let reply = self.ask(Request::put(self.url("/sim/faults")), faults);
+        reply.await.map(drop)
+    }
+
+    async fn ask(&self, request: Builder, body: Bytes) -> Result<Incoming> {
+        let reply = http().request(request.body(Full::new(body))?).await?;
+        ensure!(
+            reply.status().is_success(),
+            "the simulator answered {}",
+            reply.status()
+        );
+        Ok(reply.into_body())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
     }
 
     /// What it has used so far.

@@ -67,11 +67,16 @@ impl Fleet<'_> {
 
     /// So many workers share the calls in flight; returns when all have left.
     pub(crate) fn work(&self, processes: u32) -> Result<Vec<Ended>> {
+        self.work_at(processes, "unlimited")
+    }
+
+    /// The same, at this `--rate`.
+    pub(crate) fn work_at(&self, processes: u32, rate: &str) -> Result<Vec<Ended>> {
         let concurrency = (CONCURRENCY / processes).to_string();
         let start = || {
             let mut command = self.command("work");
             command
-                .args(["--until-empty", "--rate", "unlimited"])
+                .args(["--until-empty", "--rate", rate])
                 .args(["--concurrency", &concurrency]);
             thread::spawn(|| watch(command))
         };
@@ -87,7 +92,8 @@ impl Fleet<'_> {
         watch(command)?.books()
     }
 
-    fn command(&self, verb: &str) -> Command {
+    /// The binary with this verb, and the settings of this fleet.
+    pub(crate) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(self.ferry);
         command
             .arg(verb)

@@ -5,15 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ferry_ledger::seal::KeyRing;
 use ferry_ledger::{Ledger, SystemClock};
 use ferry_sim::SessionState;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
-use crate::bare_client::http;
 use crate::measurement::grouped;
 use crate::simulator::Simulator;
 
@@ -46,8 +44,7 @@ const MAPPINGS_PER_PAGE: u32 = 10_000;
 
 impl Audit {
     pub(crate) async fn take(simulator: &Simulator, data: &Path) -> Result<Self> {
-        let own = get(simulator, "/sim/audit").await?.collect().await?;
-        let own: ferry_sim::Audit = serde_json::from_slice(&own.to_bytes())?;
+        let own = simulator.audit().await?;
         let mut audit = Self {
             doubled: own.extra_alive,
             ..Self::default()
@@ -61,7 +58,7 @@ impl Audit {
     /// Returns the ids of those that live.
     async fn count_minted(&mut self, simulator: &Simulator) -> Result<HashSet<String>> {
         let mut alive = HashSet::new();
-        let mut body = get(simulator, "/sim/sessions").await?;
+        let mut body = simulator.page("/sim/sessions").await?;
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {
             rest.extend_from_slice(&frame?.into_data().unwrap_or_default());
@@ -111,11 +108,4 @@ impl Audit {
             grouped(self.extra_alive)
         );
     }
-}
-
-async fn get(simulator: &Simulator, path: &str) -> Result<Incoming> {
-    let url = format!("{}{path}", simulator.base_url);
-    let request = hyper::Request::get(&url).body(Full::new(Bytes::new()))?;
-    let reply = http().request(request).await;
-    Ok(reply.with_context(|| url.clone())?.into_body())
 }
