@@ -12,6 +12,7 @@
 //! | [`record`] | finish what was leased |
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
+//! | [`survey`] | how all runs stand, for metrics |
 //! | [`mappings`] | legacy session → Stytch session |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
@@ -34,6 +35,7 @@ pub mod roles;
 pub mod runs;
 pub mod seal;
 mod sqlite;
+pub mod survey;
 pub mod sweep;
 pub mod workers;
 

@@ -29,6 +29,7 @@ mod report;
 mod roles;
 mod runs;
 mod settings;
+mod survey;
 mod sweep;
 mod waits;
 mod workers;

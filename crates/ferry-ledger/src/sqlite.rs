@@ -22,6 +22,7 @@ mod report;
 mod roles;
 mod rows;
 mod runs;
+mod survey;
 mod sweep;
 mod workers;
 

@@ -19,6 +19,7 @@
 //! | `cancel` | a run that is given up |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
+//! | `survey` | how all runs stand |
 //! | `open` | which ledgers and which keys are refused |
 //! | `seal` | what is secret at rest |
 //! | `histories` | all verbs in any order |
@@ -90,5 +91,6 @@ mod server;
 mod server_faults;
 mod server_tls;
 mod sqlite_file;
+mod survey;
 mod sweep;
 mod tables;
