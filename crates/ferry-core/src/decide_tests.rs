@@ -73,7 +73,12 @@ fn a_429_that_is_not_the_rates_spends_nothing_and_is_bounded_by_the_tokens_life(
         assert!(matches!(waits(&worn, None), Disposition::Defer { after } if after <= 64 * SECOND));
         let fresh = alice();
         let asked = waits(&fresh, Some(100));
-        assert_eq!(asked, Disposition::Defer { after: 100 * SECOND });
+        assert_eq!(
+            asked,
+            Disposition::Defer {
+                after: 100 * SECOND
+            }
+        );
         let over = AttemptedSession {
             token_expires_at: NOW,
             ..alice()

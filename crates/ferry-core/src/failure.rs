@@ -98,7 +98,9 @@ impl Judgement {
             Self::SetUp(cause) => cause.remedy(),
             Self::Session(reason) => reason.remedy(),
             Self::Capacity => "nothing: Ferry waits and lowers its rate",
-            Self::Later => "nothing at first; look the error type up at stytch.com/docs if it lasts",
+            Self::Later => {
+                "nothing at first; look the error type up at stytch.com/docs if it lasts"
+            }
             Self::Transient => "nothing at first; see status.stytch.com if it lasts",
             Self::Ambiguous => "see the legacy provider's log for UserInfo errors",
         }

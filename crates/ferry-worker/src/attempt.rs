@@ -21,10 +21,10 @@ use crate::breaker::Admitted;
 use crate::limiter::Permit;
 use crate::settings::Tools;
 
-/// Leave for one call: a permit of the rates, and the breaker's. What is dropped without a call goes
+/// Pass for one call: a permit of the rates, and the breaker's. What is dropped without a call goes
 /// to another one.
 #[derive(Debug)]
-pub struct Leave {
+pub struct Pass {
     /// Of the rates.
     pub permit: Permit,
     /// Of the breaker.
@@ -44,11 +44,11 @@ pub struct Attempted {
 /// says what is to be recorded. A set-up fault pauses the run at once.
 pub async fn attempt(
     lease: &Lease,
-    leave: Leave,
+    pass: Pass,
     tools: &Tools,
     rng: &mut (impl Rng + Send),
 ) -> Attempted {
-    let outcome = match reach(lease, leave, tools).await {
+    let outcome = match reach(lease, pass, tools).await {
         Ok(outcome) => outcome,
         Err(end) => {
             return Attempted {
@@ -84,7 +84,7 @@ struct Reached {
 }
 
 /// Waits for the permit's time and makes the call. An error: the session needs none.
-async fn reach(lease: &Lease, leave: Leave, tools: &Tools) -> Result<Reached, End> {
+async fn reach(lease: &Lease, pass: Pass, tools: &Tools) -> Result<Reached, End> {
     look(lease, tools, tools.ledger.now())?;
     let not_sent = || Reached {
         outcome: CallOutcome::NotSent(NotSent::LeaseTooShort),
@@ -97,7 +97,7 @@ async fn reach(lease: &Lease, leave: Leave, tools: &Tools) -> Result<Reached, En
     let Some(left) = time_to_begin(tools.ledger.now()) else {
         return Ok(not_sent());
     };
-    let Ok(permit) = tokio::time::timeout(left, leave.permit.opened()).await else {
+    let Ok(permit) = tokio::time::timeout(left, pass.permit.opened()).await else {
         return Ok(not_sent());
     };
     // It may have waited for a while.
@@ -111,7 +111,7 @@ async fn reach(lease: &Lease, leave: Leave, tools: &Tools) -> Result<Reached, En
     let outcome = call(lease, tools, token, minutes).await;
     tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
     tools.limiter.answered(evidence, &outcome);
-    let breaker = leave.admitted.record(Health::of(&outcome));
+    let breaker = pass.admitted.record(Health::of(&outcome));
     Ok(Reached { outcome, breaker })
 }
 

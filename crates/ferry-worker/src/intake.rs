@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::{Leave, attempt};
+use crate::attempt::{Pass, attempt};
 use crate::recorder::Result as AttemptResult;
 use crate::settings::Tools;
 use crate::worker::Worker;
@@ -41,7 +41,7 @@ struct Held {
 }
 
 /// Deliveries that may be called for.
-type Batch = Vec<(Held, Leave)>;
+type Batch = Vec<(Held, Pass)>;
 
 pub(crate) struct Intake<'a> {
     tools: &'a Tools,
@@ -108,10 +108,10 @@ impl<'a> Intake<'a> {
     async fn take(&mut self) -> Option<Batch> {
         loop {
             self.hold().await?;
-            let leaves = self.leaves().await?;
-            if !leaves.is_empty() {
-                let held = self.held.drain(..leaves.len());
-                return Some(held.zip(leaves).collect());
+            let passes = self.passes().await?;
+            if !passes.is_empty() {
+                let held = self.held.drain(..passes.len());
+                return Some(held.zip(passes).collect());
             }
             let patient = |held: &Held| held.since.elapsed() < PERMIT_PATIENCE;
             let old = self.held.partition_point(|held| !patient(held));
@@ -146,9 +146,9 @@ impl<'a> Intake<'a> {
         Held::new(self.consumer.next().await, slot)
     }
 
-    /// Leave for what is held, as far as there is any now; none if there was none for as long as
+    /// Pass for what is held, as far as there is any now; none if there was none for as long as
     /// the oldest may be held.
-    async fn leaves(&self) -> Option<Vec<Leave>> {
+    async fn passes(&self) -> Option<Vec<Pass>> {
         let oldest = self.held.front().map(|held| held.since.elapsed());
         let patience = PERMIT_PATIENCE.saturating_sub(oldest.unwrap_or_default());
         let admitted = match self.tools.breaker.admit(self.held.len()) {
@@ -162,9 +162,9 @@ impl<'a> Intake<'a> {
         let permits = self.tools.limiter.bulk(admitted.len(), self.claim_time);
         let permits = tokio::time::timeout(patience, permits);
         let permits = self.unless_stopped(permits).await?.unwrap_or_default();
-        let leaves = permits.into_iter().zip(admitted);
-        let leaves = leaves.map(|(permit, admitted)| Leave { permit, admitted });
-        Some(leaves.collect())
+        let passes = permits.into_iter().zip(admitted);
+        let passes = passes.map(|(permit, admitted)| Pass { permit, admitted });
+        Some(passes.collect())
     }
 
     async fn claim(&mut self, batch: &Batch) -> Result<HashMap<SessionId, Claim>, LedgerError> {
@@ -191,13 +191,13 @@ impl<'a> Intake<'a> {
         Ok(sessions.into_iter().zip(claims).collect())
     }
 
-    /// Starts a call for each lease; the other deliveries are done with, and their leave goes to
+    /// Starts a call for each lease; the other deliveries are done with, and their passes go to
     /// others.
     fn start(&mut self, batch: Batch, mut claims: HashMap<SessionId, Claim>, calls: &TaskTracker) {
         fail::fail_point!("after-claim", |_| std::process::abort());
-        for (held, leave) in batch {
+        for (held, pass) in batch {
             match claims.remove(&held.delivery.message.session) {
-                Some(Claim::Granted(lease)) => self.call(held, leave, lease, calls),
+                Some(Claim::Granted(lease)) => self.call(held, pass, lease, calls),
                 Some(Claim::Unknown) => {
                     self.consumer.refuse(held.delivery, Cause::UnknownSession);
                 }
@@ -209,12 +209,12 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn call(&mut self, held: Held, leave: Leave, lease: Box<Lease>, calls: &TaskTracker) {
+    fn call(&mut self, held: Held, pass: Pass, lease: Box<Lease>, calls: &TaskTracker) {
         let tools = self.tools.clone();
         let results = self.results.clone();
         let mut rng = StdRng::from_rng(&mut self.rng);
         calls.spawn(async move {
-            let attempted = attempt(&lease, leave, &tools, &mut rng).await;
+            let attempted = attempt(&lease, pass, &tools, &mut rng).await;
             let result = AttemptResult {
                 attempted,
                 tag: held.delivery.tag,

@@ -86,8 +86,6 @@ pub struct Limiter {
 struct State {
     hand: Hand,
     reports: Reports,
-    /// A refusal is among the reports: the ledger is to know at once.
-    is_urgent: bool,
     clock: Option<ClockBounds>,
     /// So many permits are waited for,
     wanted: usize,
@@ -195,12 +193,11 @@ impl Limiter {
         let mut state = self.state();
         for (line, trial) in self.lines.iter().zip(trials) {
             if let Some(said) = report(line.name, outcome) {
-                state.is_urgent |= said.refused > 0;
                 let report = ferry_core::ceiling::Report { trial, ..said };
                 state.reports.add(line.name, report);
             }
         }
-        if state.is_urgent {
+        if state.is_urgent() {
             self.ask_if_need_be(&mut state);
         }
     }
@@ -267,22 +264,12 @@ impl Limiter {
             return Ok(planned);
         }
         let within_reach = state.hand.first().map(|opens| opens.saturating_sub(ahead));
-        let again_at = [within_reach, self.asks_at(&state)]
+        let again_at = [within_reach, state.asks_at()]
             .into_iter()
             .flatten()
             .min()
             .unwrap_or(now + LEDGER_PAUSE);
         Err(again_at.max(now + SHORTEST_WAIT))
-    }
-
-    /// When the next exchange begins by itself; `None` while one is under way or none is needed.
-    fn asks_at(&self, state: &State) -> Option<Duration> {
-        let is_needed = !state.is_asking && state.wanted > state.hand.len();
-        let running_out = state
-            .hand
-            .last()
-            .map_or(Duration::ZERO, |opens| opens.saturating_sub(RUNNING_OUT));
-        is_needed.then(|| running_out.max(state.ask_at))
     }
 
     /// Permits that were not used.
@@ -313,6 +300,23 @@ impl Limiter {
         self.state
             .lock()
             .expect("nothing panics while it holds the permits")
+    }
+}
+
+impl State {
+    /// When the next exchange begins by itself; `None` while one is under way or none is needed.
+    fn asks_at(&self) -> Option<Duration> {
+        let is_needed = !self.is_asking && self.wanted > self.hand.len();
+        let running_out = self
+            .hand
+            .last()
+            .map_or(Duration::ZERO, |opens| opens.saturating_sub(RUNNING_OUT));
+        is_needed.then(|| running_out.max(self.ask_at))
+    }
+
+    /// The ledger is to know at once of what was refused.
+    fn is_urgent(&self) -> bool {
+        !self.is_away && self.reports.hold_a_refusal()
     }
 }
 

@@ -98,7 +98,13 @@ mod tests {
 
     #[test]
     fn an_ordinary_exports_failures_are_not_shown() {
-        let attempts = (1..1000).map(|n| if n % 50 == 0 { FAILED } else { Finished::Carried });
+        let attempts = (1..1000).map(|n| {
+            if n % 50 == 0 {
+                FAILED
+            } else {
+                Finished::Carried
+            }
+        });
         let watch = after(attempts);
         assert!(!watch.unseen[&RUN].is_suspicious());
         assert_eq!(watch.unseen[&RUN].attempts.len(), 200);

@@ -22,8 +22,8 @@ const LONGEST_LEAD: Duration = Duration::from_millis(100);
 impl Limiter {
     /// Begins an exchange if permits run out, or a refusal is to be reported.
     pub(super) fn ask_if_need_be(self: &Arc<Self>, state: &mut State) {
-        let is_due = self.asks_at(state).is_some_and(|at| at <= self.now());
-        if state.is_asking || !(is_due || state.is_urgent) {
+        let is_due = state.asks_at().is_some_and(|at| at <= self.now());
+        if state.is_asking || !(is_due || state.is_urgent()) {
             return;
         }
         let wanted = state.wanted.saturating_sub(state.hand.len());
@@ -36,7 +36,6 @@ impl Limiter {
             lane: Lane::Bulk,
         });
         state.is_asking = true;
-        state.is_urgent = false;
         let reports = state.reports.take();
         let limiter = Arc::clone(self);
         tokio::spawn(async move { limiter.ask(request, reports).await });
@@ -52,7 +51,7 @@ impl Limiter {
         let answer = self.ledger.ask(&ask).await;
         let mut state = self.state();
         let now = self.now();
-        state.exchange = (now - began).max(state.exchange * 7 / 8);
+        state.exchange = now.saturating_sub(began).max(state.exchange * 7 / 8);
         state.is_asking = false;
         match answer {
             Ok(answer) => {
@@ -70,7 +69,7 @@ impl Limiter {
                 state.is_missed(&error);
             }
         }
-        if state.is_urgent && !state.is_away {
+        if state.is_urgent() {
             self.ask_if_need_be(&mut state);
         }
         drop(state);
@@ -86,7 +85,9 @@ impl Limiter {
             None => state.clock = Some(ClockBounds::new(asked, answered, answer.now)),
         }
         let ends = answer.ceilings.iter();
-        let not_before = ends.map(|(_, ceiling)| ceiling.not_before(answer.now)).max();
+        let not_before = ends
+            .map(|(_, ceiling)| ceiling.not_before(answer.now))
+            .max();
         let not_before = not_before.unwrap_or(Moment::EARLIEST);
         state.hand.drop_before(not_before);
         state.held_until = answered + not_before.since(answer.now);
@@ -134,7 +135,10 @@ impl Limiter {
 
     fn slowest(&self, answer: &Answer) -> Option<Limit> {
         let rates = self.lines.iter().filter_map(|line| {
-            let (_, ceiling) = answer.ceilings.iter().find(|(name, _)| *name == line.name)?;
+            let (_, ceiling) = answer
+                .ceilings
+                .iter()
+                .find(|(name, _)| *name == line.name)?;
             let limit = match line.name {
                 BudgetName::Userinfo => Limit::Userinfo,
                 BudgetName::Stytch if ceiling.is_lowered(line.ceiling) => Limit::Refusals,
@@ -220,7 +224,10 @@ impl State {
     fn is_slow(&mut self) {
         if !mem::replace(&mut self.is_too_slow, true) {
             let uncertainty = self.clock.map(|clock| clock.uncertainty());
-            tracing::warn!(?uncertainty, "the ledger answers too slowly for a shared rate: permits are lost until an answer takes less than 16 ms");
+            tracing::warn!(
+                ?uncertainty,
+                "the ledger answers too slowly for a shared rate: permits are lost until an answer takes less than 16 ms"
+            );
         }
     }
 }

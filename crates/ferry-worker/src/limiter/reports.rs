@@ -2,10 +2,10 @@
 
 use std::mem;
 
+use ferry_core::breaker::Health;
 use ferry_core::ceiling::Report;
 use ferry_core::failure::{Judgement, judge};
 use ferry_core::outcome::CallOutcome;
-use ferry_core::breaker::Health;
 use ferry_ledger::budgets::BudgetName;
 
 /// Reports since the last exchange: one for each budget and trial.
@@ -29,6 +29,10 @@ impl Reports {
                 known.retry_after = known.retry_after.max(report.retry_after);
             }
         }
+    }
+
+    pub(super) fn hold_a_refusal(&self) -> bool {
+        self.reports.iter().any(|(_, report)| report.refused > 0)
     }
 
     pub(super) fn take(&mut self) -> Vec<(BudgetName, Report)> {
