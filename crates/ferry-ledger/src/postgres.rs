@@ -17,6 +17,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
+mod budgets;
 mod cancel;
 mod claim;
 mod clock;
@@ -29,9 +30,11 @@ mod report;
 mod roles;
 mod runs;
 mod settings;
+mod subjects;
 mod survey;
 mod sweep;
 mod waits;
+mod watch;
 mod workers;
 
 use clock::ServerClock;
