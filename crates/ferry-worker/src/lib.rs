@@ -16,12 +16,14 @@
 //! | [`sweeper`] | finds and revokes what nobody recorded |
 //! | [`limiter`] | the rates that all calls of all workers share |
 //! | [`breaker`] | whether Stytch is up |
+//! | [`observe`] | what takes its time, told to whoever measures |
 //! | [`tally`] | what has happened so far, for whoever watches |
 
 pub mod attempt;
 pub mod breaker;
 mod intake;
 pub mod limiter;
+pub mod observe;
 mod recorder;
 mod settings;
 pub mod sweeper;

@@ -12,6 +12,7 @@ use ferry_stytch::Client;
 
 use crate::breaker::Breaker;
 use crate::limiter::Limiter;
+use crate::observe::Observe;
 use crate::tally::Tally;
 
 /// How a worker works.
@@ -51,6 +52,8 @@ pub struct Tools {
     pub breaker: Arc<Breaker>,
     /// What has happened.
     pub tally: Arc<Tally>,
+    /// Who measures.
+    pub observer: Arc<dyn Observe>,
     /// How to work.
     pub settings: Arc<Settings>,
 }
