@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Cancel(CancelArgs),
+    Serve(ServeArgs),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     Sweep,
     Demo(DemoArgs),
@@ -128,6 +130,19 @@ pub(crate) struct WorkArgs {
     /// Calls in flight at once.
     #[arg(long, value_name = "CALLS")]
     pub(crate) concurrency: Option<u32>,
+}
+
+/// Tell Prometheus how far all runs are, until stopped. Changes nothing, and works beside others.
+///
+/// Answers `/metrics`, `/healthz` and `/readyz`, by plain http, to everybody who can reach it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry serve
+  ferry serve --listen 127.0.0.1:9465")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on, instead of `health.listen`; 127.0.0.1:9464 without either.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Show a run as it stands, from any shell; without a name, all runs.

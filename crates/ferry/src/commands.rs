@@ -7,6 +7,7 @@ mod enqueue;
 mod keys;
 mod run;
 mod runs;
+mod serve;
 mod sim;
 mod status;
 mod sweep;
@@ -32,6 +33,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
             Command::Pause(args) => control::pause(cli.global, &args).await,
             Command::Resume(args) => control::resume(cli.global, &args).await,
             Command::Cancel(args) => control::cancel(cli.global, &args).await,
+            Command::Serve(args) => serve::execute(cli.global, args).await,
             Command::Sweep => sweep::execute(cli.global).await,
             Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,

@@ -1,4 +1,4 @@
-//! Whether this process is well, for who watches over it: `/healthz` and `/readyz`.
+//! Whether this process is well, for who watches over it: `/healthz` and `/readyz`; and `/metrics`.
 //!
 //! Anybody who reaches the address may ask, as often as they like: answers are words of our own,
 //! never an error's text, and each part is asked once at a time and once a second at the most.
@@ -13,14 +13,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use ferry_ledger::Ledger;
 use ferry_queue::{Queue, QueueError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Coded, Exit};
+use crate::metrics::Metrics;
 use part::Part;
 
 /// How long an answer may take. Probes of Kubernetes wait for 1 s unless told otherwise, and take
@@ -99,11 +103,26 @@ impl Checks {
     }
 }
 
+/// What the ledger must answer for this process to be ready.
+pub(crate) fn question(ledger: &Ledger) -> impl Fn() -> Question + use<> {
+    let ledger = ledger.clone();
+    move || {
+        let ledger = ledger.clone();
+        Box::pin(async move {
+            let answer = ledger.active_runs().await;
+            answer.map(drop).map_err(|error| error.to_string())
+        })
+    }
+}
+
+type Question = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 /// Answers on this address until `stop` is cancelled. Returns the address that it got: port 0 means
 /// any.
 pub(crate) async fn serve(
     listen: SocketAddr,
     checks: Checks,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<SocketAddr> {
     let listener = TcpListener::bind(listen)
@@ -116,8 +135,10 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .with_state(Arc::new(checks));
-    tracing::info!(%address, "answering /healthz and /readyz");
+        .with_state(Arc::new(checks))
+        .route("/metrics", get(told))
+        .with_state(Arc::new(metrics));
+    tracing::info!(%address, "answering /healthz and /readyz and /metrics");
     tokio::spawn(async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = serving.await {
@@ -125,6 +146,11 @@ pub(crate) async fn serve(
         }
     });
     Ok(address)
+}
+
+/// Never waits: everything is in memory.
+async fn told(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], metrics.text())
 }
 
 type Answer = (StatusCode, Json<BTreeMap<&'static str, &'static str>>);
