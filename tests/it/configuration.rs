@@ -471,6 +471,34 @@ async fn config_show_ends_with_the_rates_in_force_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_nobody_are_told_once_while_a_limit_per_person_is_in_force() {
+    let crossing = crossing(192).await;
+    let export = "access_token,organization,session_id,session_expires_at,subject\n\
+        opaque-1,acme,s1,2099-01-01T00:00:00Z,alice\n\
+        opaque-2,acme,s2,2099-01-01T00:00:00Z,\n\
+        opaque-3,acme,s3,2099-01-01T00:00:00Z,\n";
+    fs::write(crossing.export(), export).unwrap();
+    let enqueue = async |run: &str, provider: &str| {
+        let mut command = crossing.command(&["enqueue", "sessions.csv", "--run", run]);
+        command
+            .args(["--data", run])
+            .env("FERRY_RATES__PROVIDER", provider)
+            .env("FERRY_RATES__USERINFO", "5");
+        let outcome = crossing.outcome(command).await;
+        outcome.assert_says(0, &[]);
+        outcome.standard_error
+    };
+    let log = enqueue("limited", "auth0-free").await;
+    let warning = "the subject of these sessions is unknown";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    assert!(log.contains("sessions=2"), "{log}");
+    let again = enqueue("limited", "auth0-free").await;
+    assert!(!again.contains(warning), "{again}");
+    let log = enqueue("unlimited", "custom").await;
+    assert!(!log.contains(warning), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_a_fleet_is_refused_with_the_reason_and_the_remedy() {
     let crossing = crossing(189).await;
     let ledger = (
