@@ -6,22 +6,26 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
 use ferry_core::breaker::{BreakerConfig, BreakerState};
-use ferry_core::budget::{self, SubjectLimit};
 use ferry_core::burst::BurstConfig;
 use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
 use ferry_ledger::budgets::{BudgetLine, BudgetName};
+use ferry_metrics::Instance;
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
 use ferry_worker::breaker::Breaker;
 use ferry_worker::limiter::{Limit, Limiter};
+use ferry_worker::observe::{Observe, Unobserved};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
+use tokio_util::sync::CancellationToken;
 
-use crate::config::{Api, Config, Environment, Rate};
+use crate::config::{Api, Config, Environment, Rate, RatesInForce};
 use crate::exit::{Coded, Exit};
+use crate::health::{self, Checks};
+use crate::metrics::{self, Metrics, Service, Told};
 use crate::site::Site;
 
 /// The parts of a crossing.
@@ -30,6 +34,8 @@ pub(crate) struct Crossing {
     pub(crate) tools: Tools,
     pub(crate) queue: Queue,
     pub(crate) window: usize,
+    /// `None`: nobody asks for metrics.
+    instance: Option<Arc<Instance>>,
 }
 
 /// The dispatcher stays so far ahead of the workers.
@@ -79,20 +85,55 @@ impl Crossing {
                 },
             )
         })?;
-        let rates = RatesInForce::of(config);
+        let rates = config.rates.in_force().context(Coded(Exit::Usage))?;
+        // Who is not asked for metrics counts none.
+        let instance = config.health.listen.map(|_| metrics::instance());
+        let observer: Arc<dyn Observe> = match &instance {
+            Some(instance) => Arc::new(Told(Arc::clone(instance))),
+            None => Arc::new(Unobserved),
+        };
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
             limiter: Limiter::new(site.ledger.clone(), lines(&rates)),
             breaker: Breaker::new(BreakerConfig::default()),
             tally: Arc::new(Tally::default()),
+            observer,
             settings: Arc::new(settings(config, &rates)),
         };
         Ok(Self {
             tools,
             queue: site.queue.clone(),
             window: window(config),
+            instance,
         })
+    }
+
+    /// Answers `/healthz`, `/readyz` and `/metrics` until `done`, if that is wanted. Once `gave_up`
+    /// is cancelled, this process says that it is to be started again.
+    pub(crate) async fn answer(
+        &self,
+        config: &Config,
+        gave_up: &CancellationToken,
+        done: &CancellationToken,
+    ) -> Result<()> {
+        let (Some(listen), Some(instance)) = (config.health.listen, &self.instance) else {
+            return Ok(());
+        };
+        let ledger = &self.tools.ledger;
+        let checks = Checks::new(gave_up.clone())
+            .ledger(health::question(ledger))
+            .queue(self.queue.clone());
+        let queue = Some(self.queue.clone());
+        let service = Service::new(ledger.clone(), queue, config.rates.clone());
+        let metrics = Metrics::of_worker(
+            Arc::clone(instance),
+            self.tools.clone(),
+            self.queue.clone(),
+            service,
+        );
+        health::serve(listen, checks, metrics, done.clone()).await?;
+        Ok(())
     }
 
     /// Asks Stytch who we are, before anything is called with a user's token.
@@ -156,26 +197,6 @@ fn told(limit: Limit) -> &'static str {
     }
 }
 
-/// The rates that hold for this crossing; `None`: unlimited.
-#[derive(Debug, Clone, Copy)]
-struct RatesInForce {
-    stytch: Option<budget::Rate>,
-    userinfo: Option<budget::Rate>,
-    subject: Option<SubjectLimit>,
-}
-
-impl RatesInForce {
-    fn of(config: &Config) -> Self {
-        let stytch = config.rates.stytch.per_second();
-        let stytch = stytch.map(|rate| budget::Rate::per_second(f64::from(rate.get())));
-        Self {
-            stytch: stytch.map(|rate| rate.expect("the settings allow 1 to 10,000")),
-            userinfo: None,
-            subject: None,
-        }
-    }
-}
-
 /// What a migrate call spends.
 fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
     let rates = [
@@ -193,10 +214,24 @@ fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
 
 /// How many messages the dispatcher keeps ahead of the workers.
 pub(crate) fn window(config: &Config) -> usize {
-    let rate = config.rates.stytch.per_second();
-    rate.map_or(UNLIMITED_WINDOW, |rate| {
-        (rate.get() * WINDOW_SECONDS) as usize
-    })
+    let seconds = f64::from(WINDOW_SECONDS);
+    config
+        .rates
+        .stytch
+        .per_second()
+        .map_or(UNLIMITED_WINDOW, |rate| {
+            whole(rate.as_per_second() * seconds)
+        })
+}
+
+/// In whole messages, at least one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate has bounds: up to 10,000"
+)]
+fn whole(messages: f64) -> usize {
+    (messages as usize).max(1)
 }
 
 fn settings(config: &Config, rates: &RatesInForce) -> Settings {

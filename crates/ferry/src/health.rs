@@ -150,7 +150,10 @@ pub(crate) async fn serve(
 
 /// Never waits: everything is in memory.
 async fn told(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], metrics.text())
+    (
+        [(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)],
+        metrics.text(),
+    )
 }
 
 type Answer = (StatusCode, Json<BTreeMap<&'static str, &'static str>>);

@@ -12,6 +12,7 @@ mod data_folder;
 mod exit;
 mod health;
 mod key_ring;
+mod metrics;
 mod place;
 mod progress;
 mod registering;

@@ -45,6 +45,11 @@ pub(super) async fn carry(
     let site = Site::enter(place(config)?, crossing::window(config), &mut rng).await?;
     let ledger = &site.ledger;
     let crossing = Crossing::new(config, endpoint, &site)?;
+    let done = CancellationToken::new();
+    let _done = done.drop_guard_ref();
+    // A run that ends badly ends its process: there is nobody to be started again.
+    let gave_up = CancellationToken::new();
+    crossing.answer(config, &gave_up, &done).await?;
     let registering = Registering {
         config,
         ledger,
@@ -76,7 +81,14 @@ pub(super) async fn carry(
     } else {
         Ended::Stopped
     };
-    let report = Report::of(ledger, &run.name, migrated_before, began.elapsed()).await?;
+    let report = Report::of(
+        ledger,
+        &config.rates,
+        &run.name,
+        migrated_before,
+        began.elapsed(),
+    )
+    .await?;
     let rejects_file = rejects_file::write(&site.folder, ledger, &run).await?;
     site.leave().await;
     let exit = exit(ended, &report);

@@ -41,7 +41,7 @@ pub(super) async fn execute(global: Global, args: WorkArgs) -> Result<Exit> {
     let done = CancellationToken::new();
     let _done = done.drop_guard_ref();
     let crossing = Crossing::new(config, endpoint, &site)?;
-    crossing.answer(config, &site, &gave_up, &done).await?;
+    crossing.answer(config, &gave_up, &done).await?;
     crossing.check_credentials().await?;
     let crew = Crew {
         crossing: &crossing,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ferry_core::Timestamp;
-use ferry_core::budget::Rate;
+use ferry_core::budget::{Moment, Rate};
 use ferry_core::ceiling::CeilingConfig;
 use ferry_core::forecast::{Expiries, Forecast};
 use ferry_core::state::RunState;
@@ -29,13 +29,18 @@ struct Line {
     name: BudgetName,
     rate: Rate,
     is_lowered: bool,
-    /// Nobody may call before this.
-    held_until: Option<Timestamp>,
+    /// Nobody may call at all, for now.
+    is_held: bool,
 }
 
 impl Pace {
     /// By the workers' settings where the ledger knows them, else by those of this process.
-    pub(super) fn of(rates: &Rates, budgets: &[BudgetRow], settled_per_second: f64) -> Self {
+    pub(super) fn of(
+        rates: &Rates,
+        budgets: &[BudgetRow],
+        settled_per_second: f64,
+        now: Timestamp,
+    ) -> Self {
         // What cannot be in force was refused when the settings were read.
         let in_force = rates.in_force().ok();
         let configured = in_force.map(|rates| {
@@ -46,7 +51,7 @@ impl Pace {
         });
         let lines = configured.into_iter().flatten().filter_map(|(name, rate)| {
             let row = budgets.iter().find(|row| row.name == name);
-            Some(Line::of(name, rate?, row))
+            Some(Line::of(name, rate?, row, now))
         });
         Self {
             lines: lines.collect(),
@@ -55,14 +60,15 @@ impl Pace {
     }
 
     fn slowest(&self) -> Option<&Line> {
-        self.lines
-            .iter()
-            .min_by(|one, other| one.rate.as_per_second().total_cmp(&other.rate.as_per_second()))
+        self.lines.iter().min_by(|one, other| {
+            one.rate
+                .as_per_second()
+                .total_cmp(&other.rate.as_per_second())
+        })
     }
 
-    fn limits(&self, now: Timestamp) -> LimitedBy {
-        let is_held = |line: &Line| line.held_until.is_some_and(|until| until > now);
-        if self.lines.iter().any(is_held) {
+    fn limits(&self) -> LimitedBy {
+        if self.lines.iter().any(|line| line.is_held) {
             return LimitedBy::AskedToWait;
         }
         match self.slowest() {
@@ -79,24 +85,22 @@ impl Pace {
 }
 
 impl Line {
-    fn of(name: BudgetName, configured: Rate, row: Option<&BudgetRow>) -> Self {
+    fn of(name: BudgetName, configured: Rate, row: Option<&BudgetRow>, now: Timestamp) -> Self {
         let Some(row) = row else {
             return Self {
                 name,
                 rate: configured,
                 is_lowered: false,
-                held_until: None,
+                is_held: false,
             };
         };
         let theirs = CeilingConfig::of(row.configured);
-        // Before any time there is: what is left of it is when it was held until.
-        let never = ferry_core::budget::Moment::from_micros(0);
-        let held_until = row.ceiling.not_before(never).as_micros() / 1000;
+        let now = Moment::from_micros(now.as_millis().saturating_mul(1000));
         Self {
             name,
             rate: row.ceiling.rate(theirs),
             is_lowered: row.ceiling.is_lowered(theirs),
-            held_until: Some(Timestamp::from_millis(held_until)),
+            is_held: row.ceiling.not_before(now) > now,
         }
     }
 }
@@ -148,7 +152,11 @@ fn forecasts(survey: &Survey, pace: &Pace) -> BTreeMap<ferry_core::id::RunId, Fi
     let Some(line) = pace.slowest() else {
         return BTreeMap::new();
     };
-    let open: Vec<_> = survey.runs.iter().filter(|run| run.books.open() > 0).collect();
+    let open: Vec<_> = survey
+        .runs
+        .iter()
+        .filter(|run| run.books.open() > 0)
+        .collect();
     let expiries: Vec<&Expiries> = open.iter().map(|run| &run.expiries).collect();
     let forecasts = Expiries::forecast_together(&expiries, line.rate, survey.read_at);
     let told = |forecast: Forecast| FinishForecast {
@@ -189,8 +197,7 @@ fn summed<R: Ord>(counts: Vec<(R, u64)>) -> BTreeMap<R, u64> {
 fn limited_by(survey: &Survey, pace: &Pace) -> LimitedBy {
     let open = || survey.runs.iter().filter(|run| run.books.open() > 0);
     let active = || open().filter(|run| run.state != RunState::Paused);
-    let has_work =
-        |run: &SurveyedRun| run.books.queued + run.books.running + run.due > 0;
+    let has_work = |run: &SurveyedRun| run.books.queued + run.books.running + run.due > 0;
     if open().next().is_none() {
         LimitedBy::NothingLeft
     } else if active().next().is_none() {
@@ -198,7 +205,7 @@ fn limited_by(survey: &Survey, pace: &Pace) -> LimitedBy {
     } else if !active().any(has_work) {
         LimitedBy::NotDue
     } else {
-        pace.limits(survey.read_at)
+        pace.limits()
     }
 }
 

@@ -107,7 +107,7 @@ impl Service {
         };
         let settled = survey.runs.iter().map(|run| run.books.settled()).sum();
         let settled_per_second = self.settled_per_second(survey.read_at, settled);
-        let pace = reading::Pace::of(&self.rates, &budgets, settled_per_second);
+        let pace = reading::Pace::of(&self.rates, &budgets, settled_per_second, survey.read_at);
         Ok(reading::snapshot(survey, &pace, queues, took))
     }
 
@@ -138,7 +138,10 @@ impl Service {
         let history = &mut state.settled;
         history.push_back((now, settled));
         // The second oldest is old enough: the oldest is not needed.
-        while history.get(1).is_some_and(|(at, _)| now.since(*at) >= RATE_OVER) {
+        while history
+            .get(1)
+            .is_some_and(|(at, _)| now.since(*at) >= RATE_OVER)
+        {
             history.pop_front();
         }
         let (since, before) = history[0];
