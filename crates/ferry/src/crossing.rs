@@ -132,7 +132,7 @@ impl Crossing {
             self.queue.clone(),
             service,
         );
-        health::serve(listen, checks, metrics, done.clone()).await?;
+        health::serve(listen, checks, move || metrics.text(), done.clone()).await?;
         Ok(())
     }
 

@@ -14,7 +14,6 @@ use anyhow::{Context, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use ferry_ledger::Ledger;
@@ -24,7 +23,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Coded, Exit};
-use crate::metrics::Metrics;
 use part::Part;
 
 /// How long an answer may take. Probes of Kubernetes wait for 1 s unless told otherwise, and take
@@ -117,12 +115,12 @@ pub(crate) fn question(ledger: &Ledger) -> impl Fn() -> Question + use<> {
 
 type Question = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// Answers on this address until `stop` is cancelled. Returns the address that it got: port 0 means
+/// Answers on this address until `stop` is cancelled; `metrics` are asked by each scrape. Returns the address that it got: port 0 means
 /// any.
 pub(crate) async fn serve(
     listen: SocketAddr,
     checks: Checks,
-    metrics: Metrics,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
     stop: CancellationToken,
 ) -> Result<SocketAddr> {
     let listener = TcpListener::bind(listen)
@@ -136,8 +134,10 @@ pub(crate) async fn serve(
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(Arc::new(checks))
-        .route("/metrics", get(told))
-        .with_state(Arc::new(metrics));
+        .route(
+            "/metrics",
+            get(async move || ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], metrics())),
+        );
     tracing::info!(%address, "answering /healthz and /readyz and /metrics");
     tokio::spawn(async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
@@ -146,14 +146,6 @@ pub(crate) async fn serve(
         }
     });
     Ok(address)
-}
-
-/// Never waits: everything is in memory.
-async fn told(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)],
-        metrics.text(),
-    )
 }
 
 type Answer = (StatusCode, Json<BTreeMap<&'static str, &'static str>>);

@@ -30,7 +30,8 @@ pub(super) async fn execute(global: Global, args: ServeArgs) -> Result<Exit> {
         checks = checks.queue(queue.clone());
     }
     let listen = args.listen.or(config.health.listen).unwrap_or(LISTEN);
-    health::serve(listen, checks, Metrics::of_service(service), stop.clone()).await?;
+    let metrics = Metrics::of_service(service);
+    health::serve(listen, checks, move || metrics.text(), stop.clone()).await?;
     stop.cancelled().await;
     if let Some(queue) = queue {
         queue.close().await;
