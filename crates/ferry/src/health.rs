@@ -130,13 +130,17 @@ pub(crate) async fn serve(
         })
         .context(Coded(Exit::Usage))?;
     let address = listener.local_addr()?;
+    let metrics = Arc::new(metrics);
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(Arc::new(checks))
         .route(
             "/metrics",
-            get(async move || ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], metrics())),
+            get(move || {
+                let text = metrics();
+                async move { ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], text) }
+            }),
         );
     tracing::info!(%address, "answering /healthz and /readyz and /metrics");
     tokio::spawn(async move {
