@@ -15,6 +15,8 @@
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
 //! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
+//! | `metrics` | what Prometheus scrapes, what the dashboards show of it, and what raises an alert |
+//! | `logs` | the page that tells of every message |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
 //! | `shown` | help, the report for people, the demonstration |
@@ -33,6 +35,8 @@ mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod logs;
+mod metrics;
 mod rate_settings;
 mod rates;
 mod secrecy;

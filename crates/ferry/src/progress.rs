@@ -25,8 +25,10 @@ pub(crate) fn above_the_bars<T>(write: impl FnOnce() -> T) -> T {
     }
 }
 
-/// How often log lines tell the progress.
+/// How often log lines tell the progress of registering, which takes minutes,
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// and that of a crossing, which takes hours.
+const SUMMARY_EVERY: Duration = Duration::from_mins(1);
 /// How often bars move.
 const BAR_EVERY: Duration = Duration::from_millis(500);
 /// Counting a large ledger takes its time: then the next count waits so many times as long.
@@ -84,7 +86,11 @@ pub(crate) async fn of_crossing(
         "crossing    {bar:30} {percent:>3} %  {pos}/{len}  {prefix}\n            {wide_msg}",
     );
     let _gone_at_the_end = bar.as_ref().map(ClearOnDrop);
-    let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
+    let every = if bar.is_some() {
+        BAR_EVERY
+    } else {
+        SUMMARY_EVERY
+    };
     let began = Instant::now();
     let mut settled_at_start = None;
     loop {
@@ -109,7 +115,7 @@ pub(crate) async fn of_working(crossing: &Crossing, done: &CancellationToken) {
         finished.iter().sum::<u64>()
     };
     let mut before = finished();
-    while pause(LINE_EVERY, done).await {
+    while pause(SUMMARY_EVERY, done).await {
         let now = finished();
         tracing::info!(
             migrated = tally.migrated.load(Ordering::Relaxed),
@@ -117,7 +123,7 @@ pub(crate) async fn of_working(crossing: &Crossing, done: &CancellationToken) {
             dead = tally.dead.load(Ordering::Relaxed),
             retried = tally.retried.load(Ordering::Relaxed),
             in_flight = tally.in_flight.load(Ordering::Relaxed),
-            rate_per_second = format!("{:.1}", rate_per_second(now - before, LINE_EVERY)),
+            rate_per_second = format!("{:.1}", rate_per_second(now - before, SUMMARY_EVERY)),
             "working"
         );
         before = now;
