@@ -26,6 +26,10 @@ fn moment() -> Moment {
 fn row(configured: f64, report: Report) -> BudgetRow {
     let config = CeilingConfig::of(rate(configured));
     let mut ceiling = Ceiling::new(config);
+    let report = Report {
+        trial: ceiling.evidence(moment()),
+        ..report
+    };
     let at = ReadAt {
         now: moment(),
         booked_until: moment(),
@@ -115,7 +119,7 @@ fn the_workers_rate_stands_over_that_of_who_looks() {
 #[test]
 fn being_asked_to_wait_is_what_limits_until_it_is_over() {
     let refused = Report {
-        refused: 1,
+        refused: 100,
         retry_after: Some(Duration::from_secs(20)),
         ..Report::default()
     };

@@ -60,7 +60,7 @@ async fn how_fast_it_goes_is_measured_over_a_minute() {
     let service = service(&folder).await;
     first(&service).await;
     service.state().settled.clear();
-    let at = |seconds| Timestamp::from_seconds(1_767_268_800 + seconds);
+    let at = |seconds: i64| Timestamp::from_seconds(1_767_268_800 + seconds);
     let told = |seconds, settled| service.settled_per_second(at(seconds), settled);
     let assert_about = |told: f64, expected: f64| assert!((told - expected).abs() < 1e-9, "{told}");
     assert_about(told(0, 1000), 0.0);
