@@ -1,18 +1,27 @@
 //! How often one person may be asked about.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ferry_core::budget::{Rate, SubjectLimit};
-use ferry_core::id::{Fence, RunId};
+use ferry_core::id::{Fence, RunId, SessionId};
 use ferry_core::state::SessionState;
 use ferry_ledger::LedgerError;
 use ferry_ledger::claim::{Claim, ClaimTerms, Lease};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use sqlx::Connection;
+use tokio::task::JoinSet;
+
+use crate::backends::postgres;
 use crate::bench::{Bench, LEASE, TERMS};
 use crate::clock::NOON;
 use crate::ends::migrated;
-use crate::people::{Person, alice_active, person};
+use crate::many_processes::{CROWD, PROCESSES, another};
+use crate::people::{Person, a_crowd, alice_active, person};
 
 on_every_backend![
     of_eleven_sessions_of_one_person_eight_are_called_and_three_come_back_one_by_one,
@@ -235,5 +244,81 @@ async fn a_claim_without_a_limit_does_not_look_at_people(
     for device in devices("alice", 11) {
         bench.lease(&device).await?;
     }
+    Ok(())
+}
+
+/// The crowd's sessions in an organization: each process has one of its own, with the same people.
+async fn sessions_at(bench: &mut Bench, organization: u64) -> Vec<SessionId> {
+    let organization = format!("organization-{organization}");
+    let own: HashSet<_> = a_crowd(CROWD).map(|p| p.at(&organization).key()).collect();
+    let rows = bench.tables.sessions().await;
+    let own = rows.iter().filter(|row| own.contains(&row.key));
+    own.map(|row| row.session).collect()
+}
+
+/// All come to a person in the middle, who is kept from them until all wait. Who waits in a circle
+/// then fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_with_sessions_of_the_same_people_do_not_wait_in_a_circle()
+-> Result<(), LedgerError> {
+    let mut bench = postgres().await;
+    let terms = limited(limit(1000, 600_000.0));
+    let rows = (0..=PROCESSES).flat_map(|process| {
+        a_crowd(CROWD).map(move |person| person.at(&format!("organization-{process}")))
+    });
+    bench.active_run("spring", rows).await?;
+    let first = sessions_at(&mut bench, PROCESSES).await;
+    bench.ledger.claim(&first, &terms, &mut bench.rng).await?;
+    let mut keeper = bench.database.server().connect().await;
+    let mut keeps = keeper.begin().await.expect("a connection");
+    sqlx::query("SELECT FROM subject_budgets ORDER BY subject OFFSET 30 LIMIT 1 FOR UPDATE")
+        .execute(&mut *keeps)
+        .await
+        .expect("a person");
+    let mut workers = JoinSet::new();
+    for process in 0..PROCESSES {
+        let mut sessions = sessions_at(&mut bench, process).await;
+        let ledger = another(&bench).await?;
+        let mut rng = StdRng::seed_from_u64(process);
+        workers.spawn(async move {
+            sessions.shuffle(&mut rng);
+            ledger.claim(&sessions, &terms, &mut rng).await
+        });
+    }
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while bench.tables.number(waiting).await.unsigned_abs() < PROCESSES {
+        tokio::task::yield_now().await;
+    }
+    keeps.rollback().await.expect("a connection");
+    for claims in workers.join_all().await {
+        let claims = claims?;
+        let granted = |claim: &&Claim| matches!(claim, Claim::Granted(_));
+        assert_eq!(claims.iter().filter(granted).count(), claims.len());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_asked_about_at_this_moment_is_not_forgotten() -> Result<(), LedgerError> {
+    let mut bench = postgres().await;
+    bench.active_run("spring", a_crowd(3)).await?;
+    let run = bench.begin("spring").await?.id;
+    let sessions = bench.due_from_head(run).await?;
+    let terms = limited(limit(8, 4.5));
+    bench
+        .ledger
+        .claim(&sessions, &terms, &mut bench.rng)
+        .await?;
+    bench.clock.advance(Duration::from_mins(1));
+    let mut keeper = bench.database.server().connect().await;
+    let mut keeps = keeper.begin().await.expect("a connection");
+    sqlx::query("SELECT FROM subject_budgets ORDER BY subject LIMIT 1 FOR UPDATE")
+        .execute(&mut *keeps)
+        .await
+        .expect("a person");
+    assert_eq!(bench.ledger.forget_idle_subjects().await?, 2);
+    keeps.rollback().await.expect("a connection");
+    assert_eq!(bench.ledger.forget_idle_subjects().await?, 1);
     Ok(())
 }
