@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use ferry_core::breaker::{BreakerState, Health};
@@ -77,6 +78,11 @@ pub async fn attempt(
     }
 }
 
+/// A session that lost its permit (its claim took too long, or Stytch asked to wait) waits so long
+/// for another, if its lease allows; then it is as it was. With the call's timeout it is less than
+/// what a process has to end in.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(8);
+
 /// A call's outcome, and how the breaker took it.
 struct Reached {
     outcome: CallOutcome,
@@ -97,7 +103,8 @@ async fn reach(lease: &Lease, pass: Pass, tools: &Tools) -> Result<Reached, End>
     let Some(left) = time_to_begin(tools.ledger.now()) else {
         return Ok(not_sent());
     };
-    let Ok(permit) = tokio::time::timeout(left, pass.permit.opened()).await else {
+    let patience = left.min(PERMIT_PATIENCE);
+    let Ok(permit) = tokio::time::timeout(patience, pass.permit.opened()).await else {
         return Ok(not_sent());
     };
     // It may have waited for a while.
