@@ -212,6 +212,16 @@ async fn a_column_mapped_wrongly_pauses_a_run_of_5000_before_500_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_retries_of_a_few_at_the_end_of_a_run_are_no_burst() {
+    let population = Population::realistic(2500, 413);
+    let crossing = Crossing::new(population, Faults::default()).await;
+    assert!(crossing.summary.revoked > 20, "{:?}", crossing.summary);
+    let outcome = crossing.outcome(crossing.run_at("unlimited")).await;
+    outcome.assert_says(3, &[]);
+    crossing.assert_all_crossed(&outcome).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_second_has_more_calls_than_the_rate() {
     let crossing = crossing(250, 412, Faults::default()).await;
     crossing.assert_all_cross(crossing.run_at("50")).await;

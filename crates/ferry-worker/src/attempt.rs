@@ -22,13 +22,12 @@ use crate::breaker::Admitted;
 use crate::limiter::Permit;
 use crate::settings::Tools;
 
-/// Pass for one call: a permit of the rates, and the breaker's. What is dropped without a call goes
-/// to another one.
+/// What one call needs. Dropped without a call, it goes to another one.
 #[derive(Debug)]
 pub struct Pass {
-    /// Of the rates.
+    /// Of the rates that all share.
     pub permit: Permit,
-    /// Of the breaker.
+    /// Of the breaker: Stytch is up, or the call is a canary.
     pub admitted: Admitted,
 }
 
@@ -49,8 +48,8 @@ pub async fn attempt(
     tools: &Tools,
     rng: &mut (impl Rng + Send),
 ) -> Attempted {
-    let outcome = match reach(lease, pass, tools).await {
-        Ok(outcome) => outcome,
+    let reached = match reach(lease, pass, tools).await {
+        Ok(reached) => reached,
         Err(end) => {
             return Attempted {
                 finished: Finished::new(lease, end, Spent::Nothing, None),
@@ -59,19 +58,21 @@ pub async fn attempt(
         }
     };
     fail::fail_point!("after-call", |_| std::process::abort());
-    let decision = judge(&outcome, lease, tools, rng);
+    let decision = judge(&reached, lease, tools, rng);
     if let Disposition::Halt(cause) = decision.disposition {
         tracing::error!(run.id = %lease.run, %cause, remedy = cause.remedy(), "run paused");
         if let Err(error) = tools.ledger.pause(lease.run, cause).await {
             tracing::error!(run.id = %lease.run, %error, "run could not be paused");
         }
     }
-    let Reached { outcome, .. } = outcome;
+    let Reached { outcome, .. } = reached;
     let undone = match &outcome {
         CallOutcome::Minted(minted) if decision.unresolved => undo(minted, lease, tools).await,
         _ => false,
     };
-    let watched = burst::Finished::of(&outcome, &decision);
+    // Each session once: at the end of a run the retries of a few are most of its last attempts.
+    let is_told = decision.class == Some(FailureClass::Ambiguous) && lease.attempts_spent > 0;
+    let watched = burst::Finished::of(&outcome, &decision).filter(|_| !is_told);
     Attempted {
         watched: watched.map(|finished| (finished, person(lease))),
         finished: finish(lease, outcome, &decision, undone, tools),
