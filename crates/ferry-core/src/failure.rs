@@ -98,9 +98,7 @@ impl Judgement {
             Self::SetUp(cause) => cause.remedy(),
             Self::Session(reason) => reason.remedy(),
             Self::Capacity => "wait: Ferry lowers its rate by itself",
-            Self::Later => {
-                "wait; look the error type up at stytch.com/docs if it lasts"
-            }
+            Self::Later => "wait; look the error type up at stytch.com/docs if it lasts",
             Self::Transient => "wait; see status.stytch.com if it lasts",
             Self::Ambiguous => "see the legacy provider's log for UserInfo errors",
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
 use ferry_core::breaker::{BreakerConfig, BreakerState};
+use ferry_core::budget::Rate;
 use ferry_core::burst::BurstConfig;
 use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
@@ -22,7 +23,7 @@ use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Api, Config, Environment, Rate, RatesInForce};
+use crate::config::{self, Api, Config, Environment, RatesInForce};
 use crate::exit::{Coded, Exit};
 use crate::health::{self, Checks};
 use crate::metrics::{self, Metrics, Service, Told};
@@ -39,7 +40,7 @@ pub(crate) struct Crossing {
 }
 
 /// The dispatcher stays so far ahead of the workers.
-const WINDOW_SECONDS: u32 = 10;
+const WINDOW_SECONDS: f64 = 10.0;
 /// With no rate to reckon with.
 const UNLIMITED_WINDOW: usize = 4096;
 
@@ -59,7 +60,7 @@ pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endp
         (true, None) => Some("a live project needs --env live"),
         (true, Some(Environment::Test)) => Some("the project is live, but --env says test"),
         (false, Some(Environment::Live)) => Some("the project is a test one, but --env says live"),
-        _ if config.rates.stytch == Rate::Unlimited && !endpoint.is_loopback() => {
+        _ if config.rates.stytch == config::Rate::Unlimited && !endpoint.is_loopback() => {
             Some("an unlimited rate is for simulators on loopback: give rates.stytch a number")
         }
         _ => None,
@@ -85,7 +86,7 @@ impl Crossing {
                 },
             )
         })?;
-        let rates = config.rates.in_force().context(Coded(Exit::Usage))?;
+        let rates = config.rates.in_force()?;
         // Who is not asked for metrics counts none.
         let instance = config.health.listen.map(|_| metrics::instance());
         let observer: Arc<dyn Observe> = match &instance {
@@ -214,24 +215,18 @@ fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
 
 /// How many messages the dispatcher keeps ahead of the workers.
 pub(crate) fn window(config: &Config) -> usize {
-    let seconds = f64::from(WINDOW_SECONDS);
-    config
-        .rates
-        .stytch
-        .per_second()
-        .map_or(UNLIMITED_WINDOW, |rate| {
-            whole(rate.as_per_second() * seconds)
-        })
-}
-
-/// In whole messages, at least one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rate has bounds: up to 10,000"
-)]
-fn whole(messages: f64) -> usize {
-    (messages as usize).max(1)
+    // Rates that do not fit together are refused when they are loaded.
+    let rates = config.rates.in_force().ok();
+    let rates = rates.map(|rates| [rates.stytch, rates.userinfo]);
+    let lowest = rates.into_iter().flatten().flatten().reduce(Rate::min);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate has bounds: up to 10,000"
+    )]
+    lowest.map_or(UNLIMITED_WINDOW, |rate| {
+        (rate.as_per_second() * WINDOW_SECONDS).ceil() as usize
+    })
 }
 
 fn settings(config: &Config, rates: &RatesInForce) -> Settings {
