@@ -122,7 +122,7 @@ impl Prometheus {
 
     /// What it came to, second by second, over the last so many seconds.
     pub(super) async fn over(&self, expression: &str, seconds: u32) -> Vec<Series> {
-        let now = self.value("time()").await.expect("the time");
+        let now = self.value("vector(time())").await.expect("the time");
         let (start, end) = ((now - f64::from(seconds)).to_string(), now.to_string());
         let parameters = [
             ("query", expression),
