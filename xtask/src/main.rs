@@ -31,7 +31,7 @@ enum Chore {
     Services,
     /// Format, lints, documentation, licences, unused dependencies.
     Check,
-    /// Run a fleet in a test, and draw the panels of docs/pictures from what Prometheus saw of it.
+    /// Draw the panels of docs/pictures from what Prometheus saw of a fleet in the last test.
     Pictures,
     /// Build the release and measure it: `bench --help` tells with what.
     #[command(disable_help_flag = true)]

@@ -5,12 +5,13 @@
 
 mod chart;
 
+use std::fmt::Write;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::shell::{cargo, root, run};
+use crate::shell::root;
 use chart::{Chart, HEIGHT, WIDTH};
 
 /// An answer, as the test keeps it.
@@ -22,11 +23,11 @@ struct Answer {
     series: Vec<Series>,
 }
 
-/// A series, as (seconds since 1970, value).
+/// A series, as (seconds since 1970, value); nothing where the value is no number.
 #[derive(Debug, Deserialize)]
 struct Series {
     labels: serde_json::Map<String, serde_json::Value>,
-    samples: Vec<(f64, f64)>,
+    samples: Vec<(f64, Option<f64>)>,
 }
 
 /// The main panels of each dashboard, and what stands above them.
@@ -61,19 +62,15 @@ const COLUMNS: u32 = 2;
 const MARGIN: u32 = 16;
 const HEAD: u32 = 72;
 
-/// Makes the answers anew, then draws them.
+/// Draws what the test's last run has kept.
 pub(crate) fn draw() -> Result<()> {
-    run(cargo(&[
-        "nextest",
-        "run",
-        "--package",
-        "ferry",
-        "--no-fail-fast",
-        "every_panel_and_every_alert",
-    ]))?;
     let kept = root().join("target/tmp/panels.json");
-    let kept = fs::read_to_string(&kept)
-        .with_context(|| format!("{}: the test keeps it", kept.display()))?;
+    let kept = fs::read_to_string(&kept).with_context(|| {
+        format!(
+            "{} is missing: `cargo xtask test every_panel_and_every_alert` makes it",
+            kept.display()
+        )
+    })?;
     let answers: Vec<Answer> = serde_json::from_str(&kept)?;
     let folder = root().join("docs/pictures");
     fs::create_dir_all(&folder)?;
@@ -112,7 +109,8 @@ fn picture(dashboard: &str, title: &str, panels: &[&str], answers: &[Answer]) ->
         let of_panel: Vec<_> = answers.iter().filter(of_panel).collect();
         ensure!(!of_panel.is_empty(), "{dashboard} has no panel {panel}");
         let chart = Chart::new(panel, &of_panel);
-        svg += &format!(
+        let _ = write!(
+            svg,
             "<g transform=\"translate({x},{y})\">\n{}</g>\n",
             chart.svg()
         );

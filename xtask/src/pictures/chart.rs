@@ -32,7 +32,15 @@ pub(super) struct Chart<'a> {
 
 struct Line<'a> {
     name: String,
-    samples: &'a [(f64, f64)],
+    samples: &'a [(f64, Option<f64>)],
+}
+
+impl Line<'_> {
+    fn values(&self) -> impl Iterator<Item = (f64, f64)> {
+        let values = self.samples.iter();
+        let values = values.filter_map(|(at, value)| Some((*at, (*value)?)));
+        values.filter(|(_, value)| value.is_finite())
+    }
 }
 
 impl<'a> Chart<'a> {
@@ -51,15 +59,16 @@ impl<'a> Chart<'a> {
             }
         }
         // What is nowhere but at 0 only hides the others.
-        lines.retain(|line| line.samples.iter().any(|(_, value)| *value > 0.0));
+        lines.retain(|line| line.values().any(|(_, value)| value > 0.0));
         let all = || lines.iter().flat_map(|line| line.samples);
-        let finite = all().map(|(_, value)| *value).filter(|v| v.is_finite());
+        let values = lines.iter().flat_map(Line::values);
+        let most = values.map(|(_, value)| value).fold(0.0, f64::max);
         Self {
             title,
             unit: &answers[0].unit,
             from: all().map(|(at, _)| *at).fold(f64::INFINITY, f64::min),
             to: all().map(|(at, _)| *at).fold(f64::NEG_INFINITY, f64::max),
-            most: round_up(finite.fold(0.0, f64::max)),
+            most: round_up(most),
             lines,
         }
     }
@@ -118,13 +127,13 @@ impl<'a> Chart<'a> {
     fn path(&self, line: &Line<'_>) -> String {
         let mut path = String::new();
         let mut before = f64::NEG_INFINITY;
-        for (at, value) in line.samples.iter().filter(|(_, value)| value.is_finite()) {
+        for (at, value) in line.values() {
             let x = LEFT + PLOT_WIDTH * (at - self.from) / (self.to - self.from).max(1.0);
             let y = TOP + PLOT_HEIGHT * (1.0 - (value / self.most).clamp(0.0, 1.0));
             // A second without an answer is a gap.
             let verb = if at - before > 1.5 { 'M' } else { 'L' };
             let _ = write!(path, "{verb}{x:.1} {y:.1}");
-            before = *at;
+            before = at;
         }
         path
     }
