@@ -37,6 +37,7 @@ on_every_backend![
 async fn a_lease_carries_all_that_the_call_needs(bench: &mut Bench) -> Result<(), LedgerError> {
     let mut alice = alice_active();
     alice.session.facts.external_id = Some("employee|7".to_owned());
+    alice.session.facts.name = Some("Alice Liddell".to_owned());
     alice.session.facts.clock = SessionClock {
         session_expires_at: Some(noon_plus(600)),
         idle_timeout: Some(Duration::from_mins(90)),
