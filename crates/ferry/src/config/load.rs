@@ -207,6 +207,7 @@ impl Loaded {
                 config.stytch.call_timeout
             );
         }
+        config.legacy.probed()?;
         if let Some(claim) = config.export.columns.reserved_claim() {
             anyhow::bail!(
                 "export.columns.custom_claims: the claim {claim:?} is reserved; give it another name"
