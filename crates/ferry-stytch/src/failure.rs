@@ -89,6 +89,9 @@ fn remedy(refusal: &Refusal) -> &'static str {
         Judgement::SetUp(cause) => cause.remedy(),
         Judgement::Session(reason) => reason.remedy(),
         Judgement::Capacity => "wait, and lower the rate",
+        Judgement::Later => {
+            "try again later; look the error type up at stytch.com/docs if it lasts"
+        }
         Judgement::Transient => "try again; see status.stytch.com if it lasts",
         Judgement::Ambiguous => "look at the legacy provider's log for UserInfo errors",
     }

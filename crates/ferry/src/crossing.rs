@@ -5,12 +5,18 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
+use ferry_core::breaker::{BreakerConfig, BreakerState};
+use ferry_core::budget::{self, SubjectLimit};
+use ferry_core::burst::BurstConfig;
+use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
+use ferry_ledger::budgets::{BudgetLine, BudgetName};
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
-use ferry_worker::pace::Pace;
+use ferry_worker::breaker::Breaker;
+use ferry_worker::limiter::{Limit, Limiter};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 
@@ -73,12 +79,14 @@ impl Crossing {
                 },
             )
         })?;
+        let rates = RatesInForce::of(config);
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
-            pace: Arc::new(Pace::new(config.rates.stytch.per_second())),
+            limiter: Limiter::new(site.ledger.clone(), lines(&rates)),
+            breaker: Breaker::new(BreakerConfig::default()),
             tally: Arc::new(Tally::default()),
-            settings: Arc::new(settings(config)),
+            settings: Arc::new(settings(config, &rates)),
         };
         Ok(Self {
             tools,
@@ -89,7 +97,10 @@ impl Crossing {
 
     /// Asks Stytch who we are, before anything is called with a user's token.
     pub(crate) async fn check_credentials(&self) -> Result<()> {
-        self.tools.pace.permit().await;
+        if let Err(error) = self.tools.limiter.reserved().await {
+            tracing::warn!(%error, "credentials could not be checked beforehand");
+            return Ok(());
+        }
         let Err(failure) = self.tools.stytch.whoami().await else {
             return Ok(());
         };
@@ -113,21 +124,71 @@ impl Crossing {
 
     /// What keeps the crossing from being faster.
     pub(crate) fn limited_by(&self, books: &Books) -> &'static str {
-        let in_flight = self.tools.tally.in_flight.load(Ordering::Relaxed);
+        let tally = &self.tools.tally;
+        let in_flight = tally.in_flight.load(Ordering::Relaxed);
+        let limit = self.tools.limiter.limits_now();
         if books.open() == 0 {
             "nothing: all sessions are final"
-        } else if self.tools.pace.is_held() {
+        } else if self.tools.breaker.state() != BreakerState::Closed {
+            "Stytch, which is failing"
+        } else if limit == Some(Limit::AskedToWait) {
             "Stytch, which asks to wait"
+        } else if tally.is_postponing.load(Ordering::Relaxed) {
+            "rates.subject"
         } else if books.queued == 0 && in_flight == 0 {
             "retries that are not due yet"
         } else if in_flight >= self.tools.settings.concurrency {
             "worker.concurrency"
-        } else if self.tools.pace.is_limited() {
-            "rates.stytch"
         } else {
-            "this machine"
+            limit.map_or("this machine", told)
         }
     }
+}
+
+/// What rates keep back, in the operator's words.
+fn told(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Stytch => "rates.stytch",
+        Limit::Refusals => "Stytch, which refuses more: the rate is lowered for now",
+        Limit::Userinfo => "rates.userinfo",
+        Limit::AskedToWait => "Stytch, which asks to wait",
+        Limit::Ledger => "the ledger, which does not answer",
+    }
+}
+
+/// The rates that hold for this crossing; `None`: unlimited.
+#[derive(Debug, Clone, Copy)]
+struct RatesInForce {
+    stytch: Option<budget::Rate>,
+    userinfo: Option<budget::Rate>,
+    subject: Option<SubjectLimit>,
+}
+
+impl RatesInForce {
+    fn of(config: &Config) -> Self {
+        let stytch = config.rates.stytch.per_second();
+        let stytch = stytch.map(|rate| budget::Rate::per_second(f64::from(rate.get())));
+        Self {
+            stytch: stytch.map(|rate| rate.expect("the settings allow 1 to 10,000")),
+            userinfo: None,
+            subject: None,
+        }
+    }
+}
+
+/// What a migrate call spends.
+fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
+    let rates = [
+        (BudgetName::Stytch, rates.stytch),
+        (BudgetName::Userinfo, rates.userinfo),
+    ];
+    let lines = rates.into_iter().filter_map(|(name, rate)| {
+        rate.map(|rate| BudgetLine {
+            name,
+            ceiling: CeilingConfig::of(rate),
+        })
+    });
+    lines.collect()
 }
 
 /// How many messages the dispatcher keeps ahead of the workers.
@@ -138,7 +199,7 @@ pub(crate) fn window(config: &Config) -> usize {
     })
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, rates: &RatesInForce) -> Settings {
     Settings {
         concurrency: config.worker.concurrency as usize,
         lease: config.worker.lease.get(),
@@ -159,5 +220,7 @@ fn settings(config: &Config) -> Settings {
                 .map(crate::config::Period::get),
             cap_minutes: config.sessions.cap_minutes,
         },
+        subject: rates.subject,
+        burst: BurstConfig::default(),
     }
 }
