@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ferry_core::breaker::{BreakerState, Health};
-use ferry_core::decide::{AttemptedSession, Creation, Decision, decide_after_creation};
+use ferry_core::decide::{Creation, Decision, decide_after_creation};
 use ferry_core::outcome::{CallOutcome, NotSent};
 use ferry_ledger::claim::Lease;
 use ferry_stytch::{Created, NewMember};
 use rand::Rng;
 use tokio::sync::OnceCell;
 
-use crate::attempt::OUTAGE_STEP;
+use crate::attempt::{OUTAGE_STEP, attempted};
 use crate::settings::Tools;
 
 /// The members that are being created by this process. What another process creates is there
@@ -33,20 +33,19 @@ struct Person {
 /// to be recorded is then of the creation, when that failed.
 pub(crate) async fn supply(
     (outcome, decision): (CallOutcome, Decision),
-    session: &AttemptedSession<'_>,
     lease: &Lease,
     tools: &Tools,
     rng: &mut (impl Rng + Send),
 ) -> (CallOutcome, Decision) {
-    let retry = &tools.settings.retry;
+    let (retry, session) = (&tools.settings.retry, attempted(lease));
     let (Some(members), Some(email)) = (&tools.members, &lease.facts.email) else {
         return (outcome, decision);
     };
-    if !decision.is_of_a_missing_member(session, retry) {
+    if !decision.is_of_a_missing_member(&session, retry) {
         return (outcome, decision);
     }
     let creation = members.create(email.trim(), lease, tools).await;
-    let mut decision = decide_after_creation(&creation, session, retry, tools.ledger.now(), rng);
+    let mut decision = decide_after_creation(&creation, &session, retry, tools.ledger.now(), rng);
     if tools.breaker.state() != BreakerState::Closed {
         decision = decision.in_outage(retry.wait(OUTAGE_STEP, rng));
     }
@@ -66,7 +65,10 @@ impl Members {
         let cell = Arc::clone(self.under_way().entry(person.clone()).or_default());
         let creation = cell.get_or_init(|| call(email, lease, tools)).await.clone();
         let mut under_way = self.under_way();
-        if under_way.get(&person).is_some_and(|own| Arc::ptr_eq(own, &cell)) {
+        if under_way
+            .get(&person)
+            .is_some_and(|own| Arc::ptr_eq(own, &cell))
+        {
             under_way.remove(&person);
         }
         creation

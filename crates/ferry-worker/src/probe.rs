@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ferry_core::breaker::{BreakerConfig, Health};
 use ferry_core::decide::{Decision, Verdict};
 use ferry_ledger::claim::Lease;
-use ferry_oidc::Probe;
+use ferry_oidc::{DiscoveryError, Probe};
 use rand::Rng;
 use secrecy::SecretString;
 
@@ -48,13 +48,18 @@ pub(crate) async fn settle(
 }
 
 impl Userinfo {
+    /// Finds out where UserInfo is.
+    pub async fn discover(&self) -> Result<(), DiscoveryError> {
+        self.probe.discover().await
+    }
+
     /// What UserInfo says; without asking, that it is down or busy, if it may not be asked now.
     async fn ask(&self, token: &SecretString, lease: &Lease, tools: &Tools) -> Verdict {
         let Some(admitted) = self.breaker.admit(1).ok().and_then(|mut one| one.pop()) else {
             return Verdict::Down;
         };
         if let Some(limit) = tools.settings.subject {
-            match tools.ledger.take_turn(&lease.facts, limit).await {
+            match tools.ledger.turn_of(&lease.facts, limit).await {
                 Ok(None) => {}
                 Ok(wait) => return Verdict::Busy { retry_after: wait },
                 Err(error) => {

@@ -1,6 +1,6 @@
 //! The provider that sessions come from.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ferry_oidc::Issuer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ impl Legacy {
     /// Whom to ask; `None`: nobody.
     pub(crate) fn probed(&self) -> Result<Option<Issuer>> {
         let issuer = self.issuer.as_deref().map(str::parse::<Issuer>);
-        let issuer = issuer.transpose().context("legacy.issuer")?;
+        let issuer = issuer.transpose()?;
         if self.probe && issuer.is_none() {
             bail!(
                 "legacy.probe is on, and legacy.issuer is unset: set it to what the provider's tokens name in `iss`, like https://tenant.auth0.com/"
