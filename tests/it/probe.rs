@@ -86,7 +86,9 @@ async fn an_outage_of_the_provider_costs_nobody() {
     };
     let crossing = Crossing::new(Population::new(SESSIONS, 313), outage).await;
     let mut command = crossing.probing();
-    command.env("FERRY_RETRY__MAX_ATTEMPTS", "3").stdout(Stdio::piped());
+    command
+        .env("FERRY_RETRY__MAX_ATTEMPTS", "3")
+        .stdout(Stdio::piped());
     let child = command.spawn().expect("the binary starts");
     // Far more calls than all attempts of all sessions.
     crossing.until_calls(5 * SESSIONS).await;
@@ -122,7 +124,9 @@ async fn a_person_asked_about_too_often_waits_and_is_not_lost() {
     while !told() {
         tokio::time::sleep(crate::support::LOOK_EVERY).await;
     }
-    crossing.simulator.advance(std::time::Duration::from_mins(10));
+    crossing
+        .simulator
+        .advance(std::time::Duration::from_mins(10));
     let outcome = Outcome::from(child.wait_with_output().await.expect("it ended"));
     outcome.assert_says(0, &[]);
     crossing.assert_all_crossed(&outcome).await;

@@ -1,5 +1,7 @@
 //! The provider's configuration: where is UserInfo?
 
+use std::time::Duration;
+
 use ferry_http::{Fault, body};
 use serde::Deserialize;
 use url::Url;
@@ -71,9 +73,10 @@ struct Configuration {
 pub(crate) async fn userinfo_url(
     http: &reqwest::Client,
     issuer: &Issuer,
+    timeout: Duration,
 ) -> Result<Url, DiscoveryError> {
     let name = || issuer.to_string();
-    let request = http.get(issuer.configuration_url());
+    let request = http.get(issuer.configuration_url()).timeout(timeout);
     let response = request
         .send()
         .await

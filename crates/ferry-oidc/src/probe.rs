@@ -21,9 +21,9 @@ use crate::{Issuer, reply};
 pub struct Settings {
     /// The legacy provider.
     pub issuer: Issuer,
-    /// From the start of a call to the last byte of its reply, connecting included.
+    /// From a question to its answer, connecting and discovery included.
     pub call_timeout: Duration,
-    /// For DNS, TCP and TLS together.
+    /// For DNS, TCP and TLS together. Should be well below `call_timeout`.
     pub connect_timeout: Duration,
 }
 
@@ -31,6 +31,7 @@ pub struct Settings {
 pub struct Probe {
     http: reqwest::Client,
     issuer: Issuer,
+    call_timeout: Duration,
     userinfo: OnceCell<Url>,
     /// A connection to the provider was made before.
     was_reached: AtomicBool,
@@ -48,6 +49,7 @@ impl Probe {
         Ok(Self {
             http,
             issuer: settings.issuer,
+            call_timeout: settings.call_timeout,
             userinfo: OnceCell::new(),
             was_reached: AtomicBool::new(false),
         })
@@ -62,6 +64,14 @@ impl Probe {
     ///
     /// Source: `OpenID` Connect Core 1.0, section 5.3; RFC 6750.
     pub async fn ask(&self, access_token: &SecretString) -> Verdict {
+        // One question after the other asks for the configuration while nobody answers: those that
+        // wait for their turn wait no longer than for an answer.
+        tokio::time::timeout(self.call_timeout, self.question(access_token))
+            .await
+            .unwrap_or_else(|_| self.unreached())
+    }
+
+    async fn question(&self, access_token: &SecretString) -> Verdict {
         let Ok(bearer) = bearer(access_token) else {
             return Verdict::Unusable;
         };
@@ -92,7 +102,7 @@ impl Probe {
     async fn userinfo_url(&self) -> Result<&Url, DiscoveryError> {
         let discovered = self
             .userinfo
-            .get_or_try_init(|| userinfo_url(&self.http, &self.issuer))
+            .get_or_try_init(|| userinfo_url(&self.http, &self.issuer, self.call_timeout / 2))
             .await;
         if !matches!(discovered, Err(DiscoveryError::Unreachable { .. })) {
             self.was_reached.store(true, Ordering::Relaxed);

@@ -30,7 +30,6 @@ async fn the_configuration_of_another_issuer_is_refused() {
 
 #[tokio::test]
 async fn a_userinfo_endpoint_is_needed_and_no_less_private_than_the_issuer() {
-    let server = Server::silent().await;
     for endpoint in [json!(null), json!("http://elsewhere.example/userinfo")] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -45,7 +44,6 @@ async fn a_userinfo_endpoint_is_needed_and_no_less_private_than_the_issuer() {
         let error = probe(&issuer).discover().await.expect_err("it was taken");
         assert!(matches!(error, DiscoveryError::NoUserInfo(_)), "{error}");
     }
-    drop(server);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ferry_oidc::{Probe, Verdict};
 use ferry_sim::{Faults, Options, PersonChange, Population, Simulator};
 
-use crate::server::probe;
+use crate::server::{CALL_TIMEOUT, probe};
 
 async fn provider(faults: Faults) -> (Simulator, Probe) {
     let options = Options {
@@ -96,4 +96,22 @@ async fn a_provider_that_is_gone_is_down_if_it_was_there_and_else_only_out_of_re
     simulator.stop().await;
     assert_eq!(ask(&simulator, &probe, 9).await, Verdict::Down);
     assert_eq!(ask(&simulator, &stranger, 9).await, Verdict::Unreachable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_others_who_ask_a_provider_that_is_silent() {
+    // It accepts connections and never answers.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let probe = probe(&format!("http://{}", listener.local_addr().unwrap()));
+    let token = "canary".to_owned().into();
+    let began = tokio::time::Instant::now();
+    let asked = (0..100).map(|_| probe.ask(&token));
+    for verdict in futures::future::join_all(asked).await {
+        assert!(
+            matches!(verdict, Verdict::Down | Verdict::Unreachable),
+            "{verdict:?}"
+        );
+    }
+    // By the paused clock: the time of one question, however slow the machine is.
+    assert!(began.elapsed() <= CALL_TIMEOUT + Duration::from_millis(1));
 }

@@ -10,6 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) const TOKEN: &str = "canary-legacy-token";
 
+/// Short enough for a test.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Says where its UserInfo is, and answers there as it is told to.
 pub(crate) struct Server {
     pub(crate) issuer: String,
@@ -92,7 +95,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
 pub(crate) fn probe(issuer: &str) -> Probe {
     let settings = Settings {
         issuer: issuer.parse().unwrap(),
-        call_timeout: Duration::from_millis(500),
+        call_timeout: CALL_TIMEOUT,
         connect_timeout: Duration::from_millis(300),
     };
     Probe::new(settings).unwrap()
