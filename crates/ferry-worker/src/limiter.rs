@@ -361,3 +361,7 @@ impl Drop for Waiting<'_> {
         self.got(&mut self.limiter.state(), left);
     }
 }
+
+#[cfg(test)]
+#[path = "limiter/tests.rs"]
+mod tests;

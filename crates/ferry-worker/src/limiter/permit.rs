@@ -31,6 +31,11 @@ impl Permit {
         Self { planned: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn planned(&self) -> Option<Planned> {
+        self.planned.as_ref().map(|(planned, _)| *planned)
+    }
+
     /// Waits until the call may be sent. If its time is over, waits for another permit.
     pub async fn opened(mut self) -> Self {
         while let Some((planned, limiter)) = &mut self.planned {
