@@ -15,6 +15,7 @@
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
 //! | `rates` | rates, waits and outages: what Stytch says is obeyed, and costs no session |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
+//! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
@@ -36,6 +37,7 @@ mod health;
 mod keys;
 mod members;
 mod probe;
+mod rate_settings;
 mod rates;
 mod secrecy;
 mod shown;

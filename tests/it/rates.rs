@@ -1,7 +1,10 @@
 //! Rates, waits and outages: what Stytch says is obeyed, and costs no session.
 
+use std::sync::{Arc, Mutex};
+
 use ferry_core::ceiling::CeilingConfig;
 use ferry_sim::{Faults, Population, RetryAfter};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::support::{Crossing, LOOK_EVERY, Outcome, open_ledger};
@@ -130,18 +133,45 @@ async fn other_kinds_of_429_spend_no_attempt_and_lower_no_rate() {
     }
 }
 
-/// Fails in the middle of a run until so many calls have failed, then is well again.
-async fn an_outage(faults: Faults, until_failed: u64, seed: u64) {
+/// Fails in the middle of a run, until the worker has said so and two canaries have failed.
+async fn an_outage(faults: Faults, seed: u64) {
     let crossing = crossing(400, seed, Faults::default()).await;
-    let child = crossing.run_at("200").spawn().expect("the binary starts");
+    let mut child = crossing.run_at("200").spawn().expect("the binary starts");
+    let log = Log::of(&mut child);
     crossing.until_minted(50).await;
     crossing.simulator.set_faults(faults);
-    crossing.until_failed(until_failed).await;
+    log.until_it_says("Stytch is failing").await;
+    crossing.until_failed(crossing.failed_calls() + 2).await;
     crossing.simulator.set_faults(Faults::default());
+    log.until_it_says("Stytch answers again").await;
     let outcome = crossing.ended(child).await;
-    outcome.assert_says(0, &["Stytch is failing", "Stytch answers again"]);
+    outcome.assert_says(0, &[]);
     crossing.assert_all_crossed(&outcome).await;
     assert_eq!(outcome.books().dead, 0);
+}
+
+/// What a process has logged so far.
+struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    fn of(child: &mut Child) -> Self {
+        let lines = child.stderr.take().expect("standard error is piped");
+        let log = Arc::new(Mutex::new(String::new()));
+        let writing = Arc::clone(&log);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(lines).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                writing.lock().unwrap().push_str(&line);
+            }
+        });
+        Self(log)
+    }
+
+    async fn until_it_says(&self, saying: &str) {
+        while !self.0.lock().unwrap().contains(saying) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +182,7 @@ async fn while_a_third_of_all_calls_fails_few_are_made_and_all_sessions_cross_af
         error_503: 0.12,
         ..Faults::default()
     };
-    an_outage(faults, 40, 408).await;
+    an_outage(faults, 408).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,8 +193,7 @@ async fn while_all_calls_fail_canaries_ask_and_all_sessions_cross_afterwards() {
         error_503: 1.0,
         ..Faults::default()
     };
-    // More than were under way when the breaker opened would not be made but for canaries.
-    an_outage(faults, 14, 409).await;
+    an_outage(faults, 409).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,6 +237,16 @@ async fn a_column_mapped_wrongly_pauses_a_run_of_5000_before_500_calls() {
     assert!(books.dead >= 100 && books.open() > 4500, "{books:?}");
     let calls = crossing.failed_calls();
     assert!(calls < 500, "{calls} calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_retries_of_a_few_at_the_end_of_a_run_are_no_burst() {
+    let population = Population::realistic(4000, 413);
+    let crossing = Crossing::new(population, Faults::default()).await;
+    assert!(crossing.summary.revoked > 20, "{:?}", crossing.summary);
+    let outcome = crossing.outcome(crossing.run_at("unlimited")).await;
+    outcome.assert_says(3, &[]);
+    crossing.assert_all_crossed(&outcome).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

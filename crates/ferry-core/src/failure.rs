@@ -97,11 +97,9 @@ impl Judgement {
         match self {
             Self::SetUp(cause) => cause.remedy(),
             Self::Session(reason) => reason.remedy(),
-            Self::Capacity => "nothing: Ferry waits and lowers its rate",
-            Self::Later => {
-                "nothing at first; look the error type up at stytch.com/docs if it lasts"
-            }
-            Self::Transient => "nothing at first; see status.stytch.com if it lasts",
+            Self::Capacity => "wait: Ferry lowers its rate by itself",
+            Self::Later => "wait; look the error type up at stytch.com/docs if it lasts",
+            Self::Transient => "wait; see status.stytch.com if it lasts",
             Self::Ambiguous => "see the legacy provider's log for UserInfo errors",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use ferry_core::breaker::{BreakerState, Health};
@@ -22,13 +23,12 @@ use crate::limiter::Permit;
 use crate::settings::Tools;
 use crate::{members, probe};
 
-/// Pass for one call: a permit of the rates, and the breaker's. What is dropped without a call goes
-/// to another one.
+/// What one call needs. Dropped without a call, it goes to another one.
 #[derive(Debug)]
 pub struct Pass {
-    /// Of the rates.
+    /// Of the rates that all share.
     pub permit: Permit,
-    /// Of the breaker.
+    /// Of the breaker: Stytch is up, or the call is a canary.
     pub admitted: Admitted,
 }
 
@@ -49,8 +49,8 @@ pub async fn attempt(
     tools: &Tools,
     rng: &mut (impl Rng + Send),
 ) -> Attempted {
-    let outcome = match reach(lease, pass, tools).await {
-        Ok(outcome) => outcome,
+    let reached = match reach(lease, pass, tools).await {
+        Ok(reached) => reached,
         Err(end) => {
             return Attempted {
                 finished: Finished::new(lease, end, Spent::Nothing, None),
@@ -59,8 +59,8 @@ pub async fn attempt(
         }
     };
     fail::fail_point!("after-call", |_| std::process::abort());
-    let decision = judge(&outcome, lease, tools, rng);
-    let Reached { outcome, .. } = outcome;
+    let decision = judge(&reached, lease, tools, rng);
+    let Reached { outcome, .. } = reached;
     let decision = probe::settle(decision, lease, tools, rng).await;
     let (outcome, decision) = members::supply((outcome, decision), lease, tools, rng).await;
     if let Disposition::Halt(cause) = decision.disposition {
@@ -73,12 +73,19 @@ pub async fn attempt(
         CallOutcome::Minted(minted) if decision.unresolved => undo(minted, lease, tools).await,
         _ => false,
     };
-    let watched = burst::Finished::of(&outcome, &decision);
+    // Each session once: at the end of a run the retries of a few are most of its last attempts.
+    let is_told = decision.class == Some(FailureClass::Ambiguous) && lease.attempts_spent > 0;
+    let watched = burst::Finished::of(&outcome, &decision).filter(|_| !is_told);
     Attempted {
         watched: watched.map(|finished| (finished, person(lease))),
         finished: finish(lease, outcome, &decision, undone, tools),
     }
 }
+
+/// A session that lost its permit (its claim took too long, or Stytch asked to wait) waits so long
+/// for another, if its lease allows; then it is as it was. With the call's timeout it is less than
+/// what a process has to end in.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(8);
 
 /// A call's outcome, and how the breaker took it.
 struct Reached {
@@ -100,7 +107,8 @@ async fn reach(lease: &Lease, pass: Pass, tools: &Tools) -> Result<Reached, End>
     let Some(left) = time_to_begin(tools.ledger.now()) else {
         return Ok(not_sent());
     };
-    let Ok(permit) = tokio::time::timeout(left, pass.permit.opened()).await else {
+    let patience = left.min(PERMIT_PATIENCE);
+    let Ok(permit) = tokio::time::timeout(patience, pass.permit.opened()).await else {
         return Ok(not_sent());
     };
     // It may have waited for a while.

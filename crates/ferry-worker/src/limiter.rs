@@ -49,9 +49,9 @@ const BETWEEN_ASKS: Duration = Duration::from_millis(60);
 /// Between two tries of a ledger that is away.
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a call of its own (see [`Limiter::reserved`]) waits for its permit. At one call per
-/// second, the reserve has one in 20 s.
-const RESERVE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a call of its own (see [`Limiter::reserved`]) waits for its permit: what is under way
+/// must end soon when the process is told to stop.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A claim begins when its permits open within twice the time that it takes, and this,
 const CLAIM_MARGIN: Duration = Duration::from_millis(10);
@@ -104,7 +104,9 @@ struct State {
     is_too_slow: bool,
     /// The line that gave less than was wanted.
     short: Option<Limit>,
-    /// Stytch asks to wait until then, on the process's clock.
+    /// Stytch asks to wait until then, on the ledger's clock,
+    not_before: Moment,
+    /// and on the process's.
     held_until: Duration,
 }
 

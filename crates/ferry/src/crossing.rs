@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
 use ferry_core::breaker::{BreakerConfig, BreakerState};
-use ferry_core::budget::{self, SubjectLimit};
+use ferry_core::budget::Rate;
 use ferry_core::burst::BurstConfig;
 use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
@@ -20,7 +20,7 @@ use ferry_worker::limiter::{Limit, Limiter};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 
-use crate::config::{Api, Config, Environment, Members, Rate};
+use crate::config::{self, Api, Config, Environment, Members, RatesInForce};
 use crate::exit::{Coded, Exit};
 use crate::site::Site;
 use crate::userinfo;
@@ -34,7 +34,7 @@ pub(crate) struct Crossing {
 }
 
 /// The dispatcher stays so far ahead of the workers.
-const WINDOW_SECONDS: u32 = 10;
+const WINDOW_SECONDS: f64 = 10.0;
 /// With no rate to reckon with.
 const UNLIMITED_WINDOW: usize = 4096;
 
@@ -54,7 +54,7 @@ pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endp
         (true, None) => Some("a live project needs --env live"),
         (true, Some(Environment::Test)) => Some("the project is live, but --env says test"),
         (false, Some(Environment::Live)) => Some("the project is a test one, but --env says live"),
-        _ if config.rates.stytch == Rate::Unlimited && !endpoint.is_loopback() => {
+        _ if config.rates.stytch == config::Rate::Unlimited && !endpoint.is_loopback() => {
             Some("an unlimited rate is for simulators on loopback: give rates.stytch a number")
         }
         _ => None,
@@ -80,7 +80,7 @@ impl Crossing {
                 },
             )
         })?;
-        let rates = RatesInForce::of(config);
+        let rates = config.rates.in_force()?;
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
@@ -159,26 +159,6 @@ fn told(limit: Limit) -> &'static str {
     }
 }
 
-/// The rates that hold for this crossing; `None`: unlimited.
-#[derive(Debug, Clone, Copy)]
-struct RatesInForce {
-    stytch: Option<budget::Rate>,
-    userinfo: Option<budget::Rate>,
-    subject: Option<SubjectLimit>,
-}
-
-impl RatesInForce {
-    fn of(config: &Config) -> Self {
-        let stytch = config.rates.stytch.per_second();
-        let stytch = stytch.map(|rate| budget::Rate::per_second(f64::from(rate.get())));
-        Self {
-            stytch: stytch.map(|rate| rate.expect("the settings allow 1 to 10,000")),
-            userinfo: None,
-            subject: None,
-        }
-    }
-}
-
 /// What a migrate call spends.
 fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
     let rates = [
@@ -196,9 +176,17 @@ fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
 
 /// How many messages the dispatcher keeps ahead of the workers.
 pub(crate) fn window(config: &Config) -> usize {
-    let rate = config.rates.stytch.per_second();
-    rate.map_or(UNLIMITED_WINDOW, |rate| {
-        (rate.get() * WINDOW_SECONDS) as usize
+    // Rates that do not fit together are refused when they are loaded.
+    let rates = config.rates.in_force().ok();
+    let rates = rates.map(|rates| [rates.stytch, rates.userinfo]);
+    let lowest = rates.into_iter().flatten().flatten().reduce(Rate::min);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate has bounds: up to 10,000"
+    )]
+    lowest.map_or(UNLIMITED_WINDOW, |rate| {
+        (rate.as_per_second() * WINDOW_SECONDS).ceil() as usize
     })
 }
 

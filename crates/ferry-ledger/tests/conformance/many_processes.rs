@@ -22,6 +22,7 @@ use crate::clock::noon_plus;
 use crate::ends::{halted, migrated, retried};
 use crate::people::{Person, a_crowd, alice_active};
 use crate::server::Server;
+use crate::subjects::{limit, limited};
 
 const CROWD: u64 = 60;
 const PROCESSES: u64 = 5;
@@ -318,5 +319,65 @@ async fn now_is_the_servers_time_as_of_the_last_claim() -> Result<(), LedgerErro
         "a lease is no longer than it looks"
     );
     assert!(now.since(bench.clock.now()) <= asked.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_index_has_a_column_that_asks_and_turns_change() {
+    let mut bench = postgres().await;
+    let indexed = bench.tables.number(
+        "SELECT COUNT(*) FROM pg_index AS i
+         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+         WHERE i.indrelid IN ('budgets'::regclass, 'subject_budgets'::regclass)
+             AND a.attname NOT IN ('name', 'subject')",
+    );
+    assert_eq!(indexed.await, 0);
+}
+
+/// Each has sessions of its own, of the same people, in an order of its own; a claim that waits for
+/// another in a circle fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_with_sessions_of_the_same_people_do_not_wait_in_a_circle()
+-> Result<(), LedgerError> {
+    const ROUNDS: usize = 12;
+    let mut bench = postgres().await;
+    let rows = (0..PROCESSES).flat_map(|process| {
+        a_crowd(20).map(move |person| person.at(&format!("organization-{process}")))
+    });
+    bench.active_run("spring", rows).await?;
+    let rows = bench.tables.sessions().await;
+    let mut workers = JoinSet::new();
+    for process in 0..PROCESSES {
+        let organization = format!("organization-{process}");
+        let own: HashSet<_> = a_crowd(20).map(|p| p.at(&organization).key()).collect();
+        let own = rows.iter().filter(|row| own.contains(&row.key));
+        let mut sessions: Vec<_> = own.map(|row| row.session).collect();
+        let ledger = another(&bench).await?;
+        let mut rng = StdRng::seed_from_u64(process);
+        workers.spawn(async move {
+            let terms = limited(limit(1000, 600_000.0));
+            for _ in 0..ROUNDS {
+                sessions.shuffle(&mut rng);
+                let claims = ledger.claim(&sessions, &terms, &mut rng).await?;
+                let leases = claims.into_iter().filter_map(|claim| match claim {
+                    Claim::Granted(lease) => Some(halted(&lease)),
+                    _ => None,
+                });
+                let ends: Vec<_> = leases.collect();
+                assert_eq!(ends.len(), sessions.len());
+                ledger.record(&ends, &mut rng).await?;
+                ledger.forget_idle_subjects().await?;
+            }
+            Ok::<_, LedgerError>(())
+        });
+    }
+    for _ in 0..5 {
+        // All are idle from now on.
+        bench.clock.advance(Duration::from_mins(1));
+        tokio::task::yield_now().await;
+    }
+    for worker in workers.join_all().await {
+        worker?;
+    }
     Ok(())
 }

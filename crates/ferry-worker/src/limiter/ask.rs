@@ -90,6 +90,7 @@ impl Limiter {
             .max();
         let not_before = not_before.unwrap_or(Moment::EARLIEST);
         state.hand.drop_before(not_before);
+        state.not_before = not_before;
         state.held_until = answered + not_before.since(answer.now);
     }
 

@@ -68,12 +68,13 @@ impl Drop for Permit {
 }
 
 impl Limiter {
-    /// Waits until the window opens; false if it is closed by then.
+    /// Waits until the window opens; false if it is closed by then, or Stytch has asked to wait
+    /// meanwhile.
     pub(super) async fn opens(&self, planned: &Planned) -> bool {
         // Never before: a timer may be early by its resolution.
         while self.now() < planned.window.opens {
             tokio::time::sleep_until(self.began + planned.window.opens).await;
         }
-        self.now() < planned.window.closes
+        self.now() < planned.window.closes && planned.at >= self.state().not_before
     }
 }

@@ -112,7 +112,7 @@ fn refused() -> CallOutcome {
         status: 429,
         error_type: Some(ErrorType::sanitized("too_many_requests")),
         request_id: None,
-        retry_after: Some(Duration::from_secs(600)),
+        retry_after: Some(Duration::from_mins(10)),
     })
 }
 
