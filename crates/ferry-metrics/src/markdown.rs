@@ -15,11 +15,13 @@ const SERVICE: &str = "
 ## Service metrics
 
 Read from the ledger, for all processes together. Every process that is scraped tells the same, so
-take `max by (…) (…)` of them, **never a sum**: two workers would count every session twice. A
+take `max by (…) (…)` of them, **never a sum**: two workers would count every session twice. Their
+readings are of different ages; where several series are added up, take those of the process that
+has read last: `ferry_run_sessions and on (instance) topk(1, ferry_ledger_read_timestamp_seconds)`. A
 scrape never waits for the ledger: it gets what was last read, and
 `ferry_ledger_read_timestamp_seconds` tells when that was. The ledger is read again when somebody
-scrapes and the last reading is 5 s old, or 50 times as old as a reading takes if that is more. When
-it could not be read for five minutes, and for as long as ten readings may take, these metrics are
+scrapes and the last reading is 5 s old, or ten times as old as a reading takes if that is more. When
+it could not be read for five minutes, and for twenty times as long as a reading takes, these metrics are
 left out rather than shown as if they were still true.
 
 ";

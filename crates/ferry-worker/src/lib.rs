@@ -23,7 +23,9 @@ pub mod attempt;
 pub mod breaker;
 mod intake;
 pub mod limiter;
+mod members;
 pub mod observe;
+mod probe;
 mod recorder;
 mod settings;
 pub mod sweeper;
@@ -31,5 +33,7 @@ pub mod tally;
 mod watch;
 mod worker;
 
+pub use members::Members;
+pub use probe::Userinfo;
 pub use settings::{Settings, Tools};
 pub use worker::{Worker, WorkerError};

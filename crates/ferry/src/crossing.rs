@@ -23,11 +23,12 @@ use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Api, Config, Environment, RatesInForce};
+use crate::config::{self, Api, Config, Environment, Members, RatesInForce};
 use crate::exit::{Coded, Exit};
 use crate::health::{self, Checks};
 use crate::metrics::{self, Metrics, Service, Told};
 use crate::site::Site;
+use crate::userinfo;
 
 /// The parts of a crossing.
 #[derive(Debug)]
@@ -98,6 +99,8 @@ impl Crossing {
             stytch,
             limiter: Limiter::new(site.ledger.clone(), lines(&rates)),
             breaker: Breaker::new(BreakerConfig::default()),
+            members: (config.stytch.members == Members::Create).then(Arc::default),
+            userinfo: userinfo::of(config)?,
             tally: Arc::new(Tally::default()),
             observer,
             settings: Arc::new(settings(config, &rates)),

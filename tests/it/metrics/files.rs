@@ -28,6 +28,10 @@ fn no_query_adds_up_what_every_process_tells() {
     for (place, expression) in all_expressions() {
         for metric in service::ALL {
             for (before, _) in mentions(&expression, metric.name) {
+                // Which process has read last: what follows takes its figures alone.
+                if before.ends_with(" and on (instance) topk(1, ") {
+                    continue;
+                }
                 let around = before.trim_end_matches("abs(").trim_end();
                 let around = around.strip_suffix('(').expect(&place).trim_end();
                 // `max by (run, state)` is `max`.

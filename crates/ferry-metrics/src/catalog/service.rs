@@ -240,7 +240,7 @@ pub const READ_SECONDS: Metric = Metric {
     name: "ferry_ledger_read_duration_seconds",
     kind: Gauge,
     labels: &[],
-    help: "How long that reading took. It is repeated after 5 s, or 50 times as long if that is more.",
+    help: "How long that reading took. It is repeated after 5 s, or ten times as long if that is more.",
 };
 
 /// All of them.

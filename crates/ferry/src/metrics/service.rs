@@ -15,9 +15,8 @@ use crate::metrics::reading;
 
 /// What was read is given to all who scrape so soon after it,
 const FRESH_FOR: Duration = Duration::from_secs(5);
-/// or for so many times as long as reading it took: at most a fiftieth of the database's time goes
-/// into these metrics.
-const REST_PER_READING: u32 = 50;
+/// or for so many times as long as reading it took, so that a large ledger is not read all the time.
+const REST_PER_READING: u32 = 10;
 /// What is older than this is not shown as if it were true,
 const SHOWN_FOR: Duration = Duration::from_mins(5);
 /// unless it takes so long to read.
