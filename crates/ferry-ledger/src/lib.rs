@@ -12,12 +12,16 @@
 //! | [`record`] | finish what was leased |
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
+//! | [`budgets`] | take permits of shared rates, report what calls came to |
+//! | [`subjects`] | whose turn it is, of one person's sessions |
+//! | [`watch`] | pause a run in which one cause befalls many |
 //! | [`mappings`] | legacy session → Stytch session |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
 //! | [`seal`] | what is secret at rest |
 
+pub mod budgets;
 pub mod cancel;
 pub mod claim;
 mod clock;
@@ -34,7 +38,9 @@ pub mod roles;
 pub mod runs;
 pub mod seal;
 mod sqlite;
+pub mod subjects;
 pub mod sweep;
+pub mod watch;
 pub mod workers;
 
 pub use clock::{Clock, SystemClock};

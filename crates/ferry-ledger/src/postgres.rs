@@ -17,6 +17,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
+mod budgets;
 mod cancel;
 mod claim;
 mod clock;
@@ -29,8 +30,10 @@ mod report;
 mod roles;
 mod runs;
 mod settings;
+mod subjects;
 mod sweep;
 mod waits;
+mod watch;
 mod workers;
 
 use clock::ServerClock;

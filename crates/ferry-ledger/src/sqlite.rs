@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
+mod budgets;
 mod cancel;
 mod claim;
 mod due;
@@ -22,10 +23,12 @@ mod report;
 mod roles;
 mod rows;
 mod runs;
+mod subjects;
 mod sweep;
+mod watch;
 mod workers;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading, rounded_down};
 use crate::error::LedgerError;
 use crate::ledger::migrated;
 
@@ -59,6 +62,7 @@ pub(crate) struct SqliteLedger {
 #[derive(Debug)]
 pub(crate) struct SqliteChange {
     pub(crate) transaction: Transaction<'static, Sqlite>,
+    began: Reading,
     now: Timestamp,
 }
 
@@ -106,9 +110,11 @@ impl SqliteLedger {
             }
             begun => begun?,
         };
+        let began = Reading::of(&*self.clock);
         Ok(SqliteChange {
             transaction,
-            now: self.now(),
+            began,
+            now: rounded_down(began.now),
         })
     }
 }
