@@ -150,6 +150,12 @@ impl Export {
         matches!(self.state, State::Ended) && self.records_read == 0
     }
 
+    /// Whether this row of the export was rejected because it has no access token: then the token
+    /// never came to where the export is from.
+    pub fn lacks_token(&self, reject: &Reject) -> bool {
+        self.rows.lacks_token(reject)
+    }
+
     /// Passes over the next `records` records, without making rows of them: the rejected ones
     /// count too, as they did when they were read.
     pub fn skip(&mut self, records: u64) -> Result<(), SourceError> {

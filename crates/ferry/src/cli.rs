@@ -1,10 +1,14 @@
 //! The command line.
 
+mod desk;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Environment, Rate};
+
+pub(crate) use desk::PlanArgs;
 
 /// Carries live login sessions from a legacy identity provider to Stytch, before the cut-over.
 #[derive(Debug, Parser)]
@@ -39,6 +43,7 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Plan(PlanArgs),
     Run(RunArgs),
     Enqueue(EnqueueArgs),
     Work(WorkArgs),

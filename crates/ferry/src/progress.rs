@@ -47,9 +47,27 @@ pub(crate) async fn of_registering(
     bytes: Option<u64>,
     done: &CancellationToken,
 ) {
+    of_rows("registering", progress, bytes, done).await;
+}
+
+/// Shows the reading of an export until `done`; `bytes` is its size, if known.
+pub(crate) async fn of_reading(
+    progress: &register::Progress,
+    bytes: Option<u64>,
+    done: &CancellationToken,
+) {
+    of_rows("reading", progress, bytes, done).await;
+}
+
+async fn of_rows(
+    what: &'static str,
+    progress: &register::Progress,
+    bytes: Option<u64>,
+    done: &CancellationToken,
+) {
     let bar = bar(
         bytes.unwrap_or_default(),
-        "registering {bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}",
+        "{prefix:11} {bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}",
     );
     let _gone_at_the_end = bar.as_ref().map(ClearOnDrop);
     let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
@@ -57,10 +75,11 @@ pub(crate) async fn of_registering(
         let records = progress.records.load(Ordering::Relaxed);
         let read = progress.bytes.load(Ordering::Relaxed);
         if let Some(bar) = &bar {
+            bar.set_prefix(what);
             bar.set_position(read);
             bar.set_message(format!("{records} rows"));
         } else {
-            tracing::info!(rows = records, bytes = read, "registering");
+            tracing::info!(rows = records, bytes = read, "{what}");
         }
     }
 }

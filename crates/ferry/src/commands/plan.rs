@@ -1,0 +1,43 @@
+//! `ferry plan`.
+
+use anyhow::Result;
+use ferry_core::Timestamp;
+use ferry_ledger::{Clock, SystemClock};
+use ferry_producer::register::Progress;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Global, PlanArgs};
+use crate::config::Overrides;
+use crate::exit::Exit;
+use crate::plan::{Assumptions, Census, Plan};
+use crate::{progress, registering};
+
+pub(super) async fn execute(global: Global, args: PlanArgs) -> Result<Exit> {
+    let overrides = Overrides {
+        rate: args.rate,
+        ..global.overrides()
+    };
+    let config = super::load_and_log(&overrides)?.config;
+    let begin = match args.begin_at {
+        Some(begin) => Timestamp::from_millis(begin.as_millisecond()),
+        None => SystemClock::start().now(),
+    };
+    let export = registering::open(&config, &args.export, begin).await?;
+    let name = export.identity().name.clone();
+    let progress = Progress::default();
+    let bytes = export.progress().bytes_total();
+    let done = CancellationToken::new();
+    let reading = async {
+        let _done = done.drop_guard_ref();
+        tokio::task::block_in_place(|| Census::take(export, begin, &progress))
+    };
+    let shown = progress::of_reading(&progress, bytes, &done);
+    let census = tokio::join!(shown, reading).1?;
+    let assumed = Assumptions {
+        rates: &config.rates,
+        begin,
+        back_within: args.back_within.get(),
+    };
+    Plan::of(name, census, &assumed)?.print(args.json)?;
+    Ok(Exit::Done)
+}
