@@ -16,7 +16,7 @@ async fn crossing(seed: u64) -> Crossing {
 
 impl Crossing {
     /// The outcome of `ferry config show` with this `ferry.toml`.
-    async fn configured(&self, settings: &str) -> Outcome {
+    pub(crate) async fn configured(&self, settings: &str) -> Outcome {
         fs::write(self.folder.path().join("ferry.toml"), settings).unwrap();
         let outcome = self.ferry(&["config", "show"]).await;
         for text in [&outcome.standard_output, &outcome.standard_error] {
@@ -109,83 +109,6 @@ async fn a_value_of_the_wrong_kind_is_refused_with_what_is_wanted_and_not_shown(
             ["stytch.api", "b2b or consumer"],
         ),
         (
-            "rates",
-            "stytch = 0".into(),
-            [
-                "rates.stytch",
-                "0.00028 (one in an hour) to 10000, or unlimited",
-            ],
-        ),
-        (
-            "rates",
-            "stytch = nan".into(),
-            [
-                "rates.stytch",
-                "0.00028 (one in an hour) to 10000, or unlimited",
-            ],
-        ),
-        (
-            "rates",
-            format!("stytch = {CANARY:?}"),
-            [
-                "rates.stytch",
-                "0.00028 (one in an hour) to 10000, or unlimited",
-            ],
-        ),
-        (
-            "rates",
-            "userinfo = 10001".into(),
-            ["rates.userinfo", "0.00028 (one in an hour) to 10000"],
-        ),
-        (
-            "rates",
-            format!("userinfo = {CANARY:?}"),
-            ["rates.userinfo", "want a number"],
-        ),
-        (
-            "rates",
-            "headroom = 101".into(),
-            ["rates.headroom", "percent, 0 to 95"],
-        ),
-        (
-            "rates",
-            "headroom = 96".into(),
-            ["rates.headroom", "percent, 0 to 95"],
-        ),
-        (
-            "rates",
-            "headroom = -5".into(),
-            ["rates.headroom", "percent, 0 to 95"],
-        ),
-        (
-            "rates",
-            format!("headroom = {CANARY:?}"),
-            ["rates.headroom", "percent, 0 to 95"],
-        ),
-        (
-            "rates",
-            "provider = \"auth0-profesional\"".into(),
-            ["rates.provider", "did you mean auth0-professional?"],
-        ),
-        (
-            "rates",
-            format!("provider = {CANARY:?}"),
-            [
-                "rates.provider",
-                "give one of auth0-free, auth0-professional, auth0-enterprise, custom",
-            ],
-        ),
-        (
-            "rates",
-            "provider = 5".into(),
-            ["rates.provider", "give one of auth0-free"],
-        ),
-        (
-            "rates",
-            format!("subject_per_minute = {CANARY:?}"),
-            ["rates.subject_per_minute", "want a number"],
-        ),
-        (
             "export",
             format!("required_scopes = {CANARY:?}"),
             ["export.required_scopes", "a list"],
@@ -257,31 +180,6 @@ async fn a_value_out_of_range_is_refused_with_the_range() {
             "worker",
             "quiet = \"1s\"",
             "worker.quiet (1s) must be at least stytch.call_timeout (10s)",
-        ),
-        (
-            "rates",
-            "subject_burst = 0\nsubject_per_minute = 1",
-            "rates.subject_burst is 0: give 1 to 1000",
-        ),
-        (
-            "rates",
-            "subject_burst = 1\nsubject_per_minute = 0.001",
-            "rates.subject_per_minute is 0.001: give 0.017 (one in an hour) to 1000",
-        ),
-        (
-            "rates",
-            "subject_burst = 8",
-            "rates.subject_burst is set and rates.subject_per_minute is not: give both, or neither",
-        ),
-        (
-            "rates",
-            "provider = \"custom\"\nuserinfo = 5\nsubject_per_minute = 3",
-            "rates.subject_per_minute is set and rates.subject_burst is not: give both, or neither",
-        ),
-        (
-            "rates",
-            "provider = \"custom\"",
-            "rates.provider is custom, and no rate is set: give rates.userinfo, or",
         ),
         (
             "export.columns.custom_claims",
@@ -416,86 +314,6 @@ async fn config_show_tells_each_origin_and_hides_secrets() {
         );
     }
     assert!(!shown.standard_output.contains("canary"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn config_show_ends_with_the_rates_in_force_and_why() {
-    let crossing = crossing(191).await;
-    let show = async |settings: &str| {
-        fs::write(
-            crossing.folder.path().join("ferry.toml"),
-            format!("[rates]\n{settings}\n"),
-        )
-        .unwrap();
-        let shown = crossing.ferry(&["config", "show"]).await;
-        shown.assert_says(0, &[]);
-        let (_, rates) = shown
-            .standard_output
-            .split_once("# The rates in force:\n")
-            .unwrap();
-        let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        rates.lines().map(line).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        show("").await,
-        [
-            "# stytch 65/s rates.stytch, at the most",
-            "# userinfo unlimited rates.provider is unset",
-            "# one person unlimited rates.provider is unset",
-        ]
-    );
-    assert_eq!(
-        show("stytch = 0.5\nprovider = \"auth0-professional\"\nheadroom = 20").await,
-        [
-            "# stytch 30/min rates.stytch, at the most",
-            "# userinfo 20/s 80 % of 25/s (auth0-professional); rates.headroom leaves 20 % for live logins",
-            "# one person 8 at once, then 4.5/min auth0-professional",
-        ]
-    );
-    assert_eq!(
-        show("provider = \"auth0-free\"\nuserinfo = 7.5\nsubject_burst = 5").await,
-        [
-            "# stytch 65/s rates.stytch, at the most",
-            "# userinfo 7.5/s rates.userinfo",
-            "# one person 5 at once, then 4.5/min rates.subject_burst, auth0-free",
-        ]
-    );
-    assert_eq!(
-        show("provider = \"custom\"\nsubject_burst = 5\nsubject_per_minute = 2").await,
-        [
-            "# stytch 65/s rates.stytch, at the most",
-            "# userinfo unlimited rates.userinfo is unset",
-            "# one person 5 at once, then 2/min rates.subject_burst, rates.subject_per_minute",
-        ]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_of_nobody_are_told_once_while_a_limit_per_person_is_in_force() {
-    let crossing = crossing(192).await;
-    let export = "access_token,organization,session_id,session_expires_at,subject\n\
-        opaque-1,acme,s1,2099-01-01T00:00:00Z,alice\n\
-        opaque-2,acme,s2,2099-01-01T00:00:00Z,\n\
-        opaque-3,acme,s3,2099-01-01T00:00:00Z,\n";
-    fs::write(crossing.export(), export).unwrap();
-    let enqueue = async |run: &str, provider: &str| {
-        let mut command = crossing.command(&["enqueue", "sessions.csv", "--run", run]);
-        command
-            .args(["--data", run])
-            .env("FERRY_RATES__PROVIDER", provider)
-            .env("FERRY_RATES__USERINFO", "5");
-        let outcome = crossing.outcome(command).await;
-        outcome.assert_says(0, &[]);
-        outcome.standard_error
-    };
-    let log = enqueue("limited", "auth0-free").await;
-    let warning = "the subject of these sessions is unknown";
-    assert_eq!(log.matches(warning).count(), 1, "{log}");
-    assert!(log.contains("sessions=2"), "{log}");
-    let again = enqueue("limited", "auth0-free").await;
-    assert!(!again.contains(warning), "{again}");
-    let log = enqueue("unlimited", "custom").await;
-    assert!(!log.contains(warning), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -138,12 +138,15 @@ fn at_present(name: BudgetName, configured: Rate, budgets: &[BudgetRow]) -> (Rat
     )
 }
 
-/// In whole calls per second, from one on: one does not set 20.833.
+/// In whole calls per second, or per minute below one: nobody sets 20.833.
 fn rounded_up(rate: Rate) -> Rate {
-    Rate::per_second(rate.as_per_second().ceil())
-        .ok()
-        .filter(|_| rate.as_per_second() >= 1.0)
-        .unwrap_or(rate)
+    let calls = rate.as_per_second();
+    let rounded = if calls >= 1.0 {
+        Rate::per_second(calls.ceil())
+    } else {
+        Rate::per_minute((calls * 60.0).ceil())
+    };
+    rounded.unwrap_or(rate)
 }
 
 #[cfg(test)]
@@ -230,6 +233,13 @@ mod tests {
         let forecast = pace.forecast(&expiries, NOW);
         let faster = forecast.faster.unwrap();
         assert_eq!((faster.rate_per_second, faster.saved), (25.0, 45_000));
+    }
+
+    #[test]
+    fn a_rate_that_would_save_all_is_one_that_one_would_set() {
+        for (needed, shown) in [(20.833, "21/s"), (0.83, "50/min"), (9999.5, "10000/s")] {
+            assert_eq!(rounded_up(rate(needed)).to_string(), shown);
+        }
     }
 
     #[test]
