@@ -15,6 +15,7 @@
 //! | `open`, `options` | formats, and telling them by the first bytes |
 //! | `csv`, `ndjson`, `lines` | records, and why a record is none |
 //! | `columns`, `layout` | which column is for what, and where it is found |
+//! | `form` | what kind of token a token is |
 //! | `row`, `claims`, `jwt` | from a record's values to a session |
 //! | `identity` | which export this is |
 
@@ -23,6 +24,7 @@ mod columns;
 mod csv;
 mod decompress;
 mod error;
+mod form;
 mod identity;
 mod input;
 mod jwt;
@@ -47,6 +49,7 @@ use secrecy::ExposeSecret as _;
 
 pub use columns::Columns;
 pub use error::{MissingColumn, SourceError};
+pub use form::TokenForm;
 pub use identity::SourceIdentity;
 pub use options::{Delimiter, Format, Reading, SourceOptions};
 pub use rules::Rules;

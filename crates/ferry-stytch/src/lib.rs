@@ -9,6 +9,7 @@
 //! | [`Client::list_sessions`] | lists a member's sessions, each with the attempt that minted it |
 //! | [`Client::revoke`] | ends a session |
 //! | [`Client::find_member`] | finds a member by organization and email |
+//! | [`Client::organization`], [`Client::search_members`] | finds an organization, pages through its members |
 //! | [`Client::whoami`] | tries the credentials |
 //!
 //! The vendor's own Rust SDK is not used: it sets no timeout, drops the response's headers (so
@@ -27,6 +28,7 @@ mod failure;
 mod members;
 mod migrate;
 mod minted;
+mod organizations;
 mod refusal;
 mod reply;
 mod retry_after;
@@ -44,5 +46,6 @@ pub use endpoint::{Endpoint, EndpointError, Environment};
 pub use failure::Failure;
 pub use members::Member;
 pub use migrate::{ATTEMPT_CLAIM, MigrateRequest};
+pub use organizations::{MemberPage, MemberSketch, Organization};
 pub use sessions::ListedSession;
 pub use whoami::Whoami;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Environment, Rate};
 
-pub(crate) use desk::PlanArgs;
+pub(crate) use desk::{CheckArgs, PlanArgs};
 
 /// Carries live login sessions from a legacy identity provider to Stytch, before the cut-over.
 #[derive(Debug, Parser)]
@@ -44,6 +44,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Plan(PlanArgs),
+    Check(CheckArgs),
     Run(RunArgs),
     Enqueue(EnqueueArgs),
     Work(WorkArgs),

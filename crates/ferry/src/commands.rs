@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod check;
 mod config;
 mod control;
 mod demo;
@@ -26,6 +27,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Plan(args) => plan::execute(cli.global, args).await,
+            Command::Check(args) => Box::pin(check::execute(cli.global, args)).await,
             Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
             Command::Enqueue(args) => Box::pin(enqueue::execute(cli.global, args)).await,
             Command::Work(args) => Box::pin(work::execute(cli.global, args)).await,

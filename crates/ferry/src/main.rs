@@ -3,6 +3,7 @@
 //! Everything that decides lives in the library crates; this one puts them together and talks to
 //! the operator.
 
+mod check;
 mod cli;
 mod commands;
 mod config;

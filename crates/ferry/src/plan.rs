@@ -80,9 +80,12 @@ struct Tokens {
 
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Life {
-    soonest_seconds: u64,
-    median_seconds: u64,
-    latest_seconds: u64,
+    #[serde(rename = "soonest_seconds")]
+    soonest: u64,
+    #[serde(rename = "median_seconds")]
+    median: u64,
+    #[serde(rename = "latest_seconds")]
+    latest: u64,
 }
 
 /// What carrying at the cut-over alone would demand.
@@ -137,13 +140,13 @@ impl Plan {
         let many = limit.map_or(u64::MAX, |limit| limit.burst.get().into());
         let people = census.take_people(many);
         let expiries = census.expiry.all();
-        let forecast = Pace::of(assumed.rates, &[])?
-            .map(|pace| pace.forecast(&expiries, assumed.begin));
+        let forecast =
+            Pace::of(assumed.rates, &[])?.map(|pace| pace.forecast(&expiries, assumed.begin));
         let rate = forecast.as_ref().map(|forecast| forecast.comparison.rate);
         let coverage = Coverage::of(&census, forecast.as_ref());
         let mut plan = Self {
             export,
-            begin: assumed.begin.to_string(),
+            begin: Timestamp::from_seconds(assumed.begin.as_millis() / 1000).to_string(),
             tokens: Tokens::of(&census),
             on_demand: OnDemand::of(census.live(), assumed.back_within, rate),
             minted: Minted {
@@ -198,9 +201,9 @@ impl Tokens {
         };
         let life = || {
             Some(Life {
-                soonest_seconds: quantile(0)?,
-                median_seconds: quantile(500)?,
-                latest_seconds: quantile(999)?,
+                soonest: quantile(0)?,
+                median: quantile(500)?,
+                latest: quantile(999)?,
             })
         };
         Self {

@@ -87,7 +87,11 @@ mod tests {
         let page = wrapped("  - ", &"word ".repeat(40));
         assert!(page.lines().all(|line| line.len() <= COLUMNS), "{page}");
         assert!(page.starts_with("  - word word"));
-        assert!(page.lines().skip(1).all(|line| line.starts_with("    word")));
+        assert!(
+            page.lines()
+                .skip(1)
+                .all(|line| line.starts_with("    word"))
+        );
         assert_eq!(wrapped("> ", &"x".repeat(90)).lines().count(), 1);
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::check::Code;
 use crate::config::{Period, Rate};
 
 /// Tell what an export would come to, without a call and without the ledger: who is carried, who
@@ -26,6 +27,32 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = period)]
     pub(crate) back_within: Period<0>,
     /// Print the plan as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Look at everything that a run needs, and change nothing: settings, credentials, clocks, key ring,
+/// ledger, queue, disk; and of an export its tokens, organizations and members.
+///
+/// Exit code 0: all is well; 10: errors, a run would fail; 11: warnings.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry check --env test
+  ferry check sessions.csv --env live --accept-warning provider_unset
+  ferry check sessions.csv --no-members --json")]
+pub(crate) struct CheckArgs {
+    /// CSV or NDJSON, plain, .gz or .zst; `-` reads standard input.
+    pub(crate) export: Option<PathBuf>,
+    /// A warning that counts for nothing; may be given several times.
+    #[arg(long, value_name = "CODE", value_parser = crate::check::warning_code)]
+    pub(crate) accept_warning: Vec<Code>,
+    /// Do not look for the export's people at Stytch, which takes a minute for 96,000 members.
+    #[arg(long)]
+    pub(crate) no_members: bool,
+    /// Sessions per second, or `unlimited` (on loopback only).
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+    /// Print what was found as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

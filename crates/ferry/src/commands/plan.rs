@@ -23,7 +23,10 @@ pub(super) async fn execute(global: Global, args: PlanArgs) -> Result<Exit> {
         None => SystemClock::start().now(),
     };
     let export = registering::open(&config, &args.export, begin).await?;
-    let name = export.identity().name.clone();
+    let name = match args.export.as_os_str() {
+        name if name == "-" => "standard input".to_owned(),
+        name => name.to_string_lossy().into_owned(),
+    };
     let progress = Progress::default();
     let bytes = export.progress().bytes_total();
     let done = CancellationToken::new();

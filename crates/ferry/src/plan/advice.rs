@@ -21,7 +21,10 @@ pub(super) fn of(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) ->
     let mut advice = Vec::new();
     let mut say = |code, text: String| advice.push(Advice { code, text });
     if coverage.rows > 0 && coverage.carried == 0 {
-        say("nothing_to_carry", "no session of this export can be carried".to_owned());
+        say(
+            "nothing_to_carry",
+            "no session of this export can be carried".to_owned(),
+        );
     }
     if coverage.only_in_browser > 0 {
         say("only_in_browser", browser(coverage.only_in_browser));
@@ -29,9 +32,10 @@ pub(super) fn of(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) ->
     if coverage.expires_first > 0 {
         say("expires_first", too_slow(plan, expiries, assumed));
     }
-    for (code, count, reason) in skipped(coverage) {
+    for (code, count, what, reason) in skipped(coverage) {
         if count > 0 {
-            say(code, format!("{}: {}", counted(count, "row"), reason.remedy()));
+            let rows = counted(count, "row");
+            say(code, format!("{rows} {what}: {}", reason.remedy()));
         }
     }
     if coverage.duplicates * 4 > coverage.rows {
@@ -75,11 +79,26 @@ fn too_slow(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) -> Stri
     )
 }
 
-fn skipped(coverage: &Coverage) -> [(&'static str, u64, SkipReason); 3] {
+fn skipped(coverage: &Coverage) -> [(&'static str, u64, &'static str, SkipReason); 3] {
     [
-        ("expired", coverage.expired, SkipReason::Expired),
-        ("wrong_audience", coverage.wrong_audience, SkipReason::WrongAudience),
-        ("missing_scope", coverage.missing_scope, SkipReason::MissingScope),
+        (
+            "expired",
+            coverage.expired,
+            "with a token that is over",
+            SkipReason::Expired,
+        ),
+        (
+            "wrong_audience",
+            coverage.wrong_audience,
+            "with a JWT that is not for the UserInfo endpoint",
+            SkipReason::WrongAudience,
+        ),
+        (
+            "missing_scope",
+            coverage.missing_scope,
+            "with a JWT that lacks a scope",
+            SkipReason::MissingScope,
+        ),
     ]
 }
 
@@ -101,7 +120,7 @@ fn of_people(plan: &Plan, say: &mut impl FnMut(&'static str, String)) {
         );
         say("unknown_subject", text);
     }
-    let life = plan.tokens.life.map_or(0, |life| life.median_seconds);
+    let life = plan.tokens.life.map_or(0, |life| life.median);
     if limit.people_above > 0 && limit.largest_seconds > life {
         let text = format!(
             "the person with {} sessions needs {}, longer than half of the tokens live: is it a robot or a test account? Leave it out of the export",

@@ -35,15 +35,17 @@ pub(super) fn render(plan: &Plan) -> String {
 
 fn coverage(page: &mut String, plan: &Plan) {
     let coverage = &plan.coverage;
-    let rate = plan
-        .forecast
-        .as_ref()
-        .map_or(String::new(), |forecast| format!(" at {}", forecast.comparison.rate));
+    let rate = plan.forecast.as_ref().map_or(String::new(), |forecast| {
+        format!(" at {}", forecast.comparison.rate)
+    });
     // What everybody asks for stands there even if it is nothing.
     let always = [
         (coverage.rows, "rows in the export".to_owned()),
         (coverage.carried, format!("carried{rate}")),
-        (coverage.expires_first, "expire before their turn".to_owned()),
+        (
+            coverage.expires_first,
+            "expire before their turn".to_owned(),
+        ),
         (
             coverage.only_in_browser,
             "only in the browser: no token at the source".to_owned(),
@@ -93,7 +95,10 @@ fn rejects(page: &mut String, plan: &Plan) {
             line => format!(", e.g. line {line}"),
         };
         let first = format!("  {:>12}  ", grouped(group.count));
-        page.push_str(&wrapped(&first, &format!("{column}{}{example}", group.reason)));
+        page.push_str(&wrapped(
+            &first,
+            &format!("{column}{}{example}", group.reason),
+        ));
     }
 }
 
@@ -118,7 +123,10 @@ fn time(page: &mut String, plan: &Plan) {
     );
     page.push_str(&wrapped("  token life   ", &tokens));
     if let Some(forecast) = &plan.forecast {
-        page.push_str(&wrapped("  forecast     ", &forecast.comparison.to_string()));
+        page.push_str(&wrapped(
+            "  forecast     ",
+            &forecast.comparison.to_string(),
+        ));
     }
     let on_demand = &plan.on_demand;
     let waits = on_demand.last_waits_seconds.map_or(String::new(), |waits| {
@@ -140,9 +148,9 @@ fn of_life(life: Life) -> String {
     let told = |seconds| lasting(Duration::from_secs(seconds));
     format!(
         "the first ends in {}, half of them in {}, the last in {}",
-        told(life.soonest_seconds),
-        told(life.median_seconds),
-        told(life.latest_seconds)
+        told(life.soonest),
+        told(life.median),
+        told(life.latest)
     )
 }
 
@@ -175,7 +183,9 @@ fn histogram(page: &mut String, plan: &Plan) {
 /// Something is not nothing.
 fn scaled(count: u64, most: u64, width: u64) -> u64 {
     let length = u128::from(count) * u128::from(width) / u128::from(most);
-    u64::try_from(length).unwrap_or(width).max(u64::from(count > 0))
+    u64::try_from(length)
+        .unwrap_or(width)
+        .max(u64::from(count > 0))
 }
 
 fn span(bar: &Bar) -> String {
