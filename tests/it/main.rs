@@ -16,6 +16,8 @@
 //! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
+//! | `plan` | what an export would come to, without a call |
+//! | `check` | what would go wrong, before anything is called; and that looking changes nothing |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -24,6 +26,7 @@ mod bad_export;
 mod bad_folder;
 mod bad_row;
 mod bad_stytch;
+mod check;
 mod configuration;
 mod control;
 mod crash;
@@ -32,6 +35,7 @@ mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod plan;
 mod rates;
 mod secrecy;
 mod shown;
