@@ -174,7 +174,9 @@ impl Ledger {
         if !grants.is_empty() {
             either!(&mut change, change => change.grant(&grants, terms.quiet).await?);
         }
-        if !(grants.is_empty() && postponed.is_empty()) {
+        if grants.is_empty() && postponed.is_empty() {
+            change.roll_back().await?;
+        } else {
             fail::fail_point!("claim-before-commit", |_| std::process::abort());
             change.commit().await?;
         }

@@ -160,7 +160,7 @@ impl Plan {
             forecast,
             advice: Vec::new(),
         };
-        plan.advice = advice::of(&plan, &expiries, assumed);
+        plan.advice = advice::of(&plan, assumed);
         Ok(plan)
     }
 

@@ -24,6 +24,14 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{s}", grouped(number))
 }
 
+/// `1 person`, `1,300 people`.
+pub(crate) fn people(number: u64) -> String {
+    match number {
+        1 => "1 person".to_owned(),
+        number => format!("{} people", grouped(number)),
+    }
+}
+
 /// The two largest units: `2 d 3 h`, `1 h 12 min`, `40 s`.
 pub(crate) fn lasting(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];

@@ -17,6 +17,9 @@
 //! | `members` | where the sweeper looks, and what it revokes there |
 //! | `runs` | from registering to finished |
 //! | `cancel` | a run that is given up |
+//! | `budgets` | rates that all workers share |
+//! | `subjects` | how often one person may be asked about |
+//! | `watch` | one cause in many sessions pauses their run |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |
@@ -67,6 +70,7 @@ macro_rules! search_on_backend {
 
 mod backends;
 mod bench;
+mod budgets;
 mod cancel;
 mod claim;
 mod clock;
@@ -90,5 +94,7 @@ mod server;
 mod server_faults;
 mod server_tls;
 mod sqlite_file;
+mod subjects;
 mod sweep;
 mod tables;
+mod watch;

@@ -14,7 +14,7 @@ use super::Code;
 use super::report::Area;
 use super::rows::{People, Rows, by_email, by_external_id};
 use crate::config::Config;
-use crate::shape::{counted, grouped};
+use crate::shape::{self, counted, grouped};
 
 /// Stytch allows 100 searches a minute, counted from minute to minute: so no minute sees more than
 /// 96, and some are left for others.
@@ -82,9 +82,9 @@ fn judged(people: u64, nameless: u64, mut missing: Vec<u64>, unknown: &Unknown) 
     let mut area = Area::new("members").told(told);
     if unknown.organizations > 0 {
         let cause = format!(
-            "{} not known to Stytch, of {} people, e.g. row {}",
+            "{} not known to Stytch, with {}, e.g. row {}",
             counted(unknown.organizations, "organization"),
-            grouped(unknown.people),
+            shape::people(unknown.people),
             list(&unknown.rows)
         );
         area = area.with(Code::OrganizationsMissing, cause);
@@ -92,8 +92,8 @@ fn judged(people: u64, nameless: u64, mut missing: Vec<u64>, unknown: &Unknown) 
     if !missing.is_empty() {
         missing.sort_unstable();
         let cause = format!(
-            "{} people are no members of their organizations, e.g. row {}",
-            grouped(missing.len() as u64),
+            "{} not among the members of their organizations, e.g. row {}",
+            shape::people(missing.len() as u64),
             list(&missing)
         );
         area = area.with(Code::MembersMissing, cause);

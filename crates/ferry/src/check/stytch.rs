@@ -61,7 +61,8 @@ fn code_of(failure: &Failure) -> Code {
 
 /// The project's name, fit for a terminal.
 fn fit(name: &str) -> String {
-    name.chars().take(40).flat_map(char::escape_debug).collect()
+    let name = name.chars().take(40);
+    name.filter(|character| !character.is_control()).collect()
 }
 
 /// By the date of Stytch's reply, which came a moment ago.

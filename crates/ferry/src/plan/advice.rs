@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ferry_core::forecast::Expiries;
 use ferry_core::reason::SkipReason;
 use serde::Serialize;
 
@@ -16,7 +15,7 @@ pub(super) struct Advice {
     pub(super) text: String,
 }
 
-pub(super) fn of(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) -> Vec<Advice> {
+pub(super) fn of(plan: &Plan, assumed: &Assumptions<'_>) -> Vec<Advice> {
     let coverage = &plan.coverage;
     let mut advice = Vec::new();
     let mut say = |code, text: String| advice.push(Advice { code, text });
@@ -30,7 +29,7 @@ pub(super) fn of(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) ->
         say("only_in_browser", browser(coverage.only_in_browser));
     }
     if coverage.expires_first > 0 {
-        say("expires_first", too_slow(plan, expiries, assumed));
+        say("expires_first", too_slow(plan));
     }
     for (code, count, what, reason) in skipped(coverage) {
         if count > 0 {
@@ -64,17 +63,13 @@ fn browser(count: u64) -> String {
     )
 }
 
-fn too_slow(plan: &Plan, expiries: &Expiries, assumed: &Assumptions<'_>) -> String {
+fn too_slow(plan: &Plan) -> String {
     let limited = plan
         .forecast
         .as_ref()
         .map_or("", |forecast| forecast.limited_by.explained());
-    let needed = expiries.rate_that_saves_all(assumed.begin);
-    let needed = needed.map_or("no rate carries all".to_owned(), |rate| {
-        format!("{:.0}/s would carry all", rate.as_per_second().ceil())
-    });
     format!(
-        "{} expire before their turn: {needed}. The rate is limited by {limited}. Or run sooner after the logins, or in several waves with fresh exports",
+        "{} expire before their turn: the rate is limited by {limited}. Raise it, begin sooner after the export, or carry in several waves with fresh exports",
         counted(plan.coverage.expires_first, "session")
     )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::histogram::Bar;
 use super::{Life, Plan};
-use crate::shape::{COLUMNS, counted, grouped, lasting, wrapped};
+use crate::shape::{COLUMNS, counted, grouped, lasting, people, wrapped};
 
 pub(super) fn render(plan: &Plan) -> String {
     let mut page = wrapped(
@@ -203,7 +203,7 @@ fn others(page: &mut String, plan: &Plan) {
     let minted = format!(
         "{} minted in all, of {} in {}",
         counted(plan.minted.sessions, "session"),
-        counted_people(plan.people.people),
+        people(plan.people.people),
         counted(plan.minted.organizations, "organization"),
     );
     page.push_str(&wrapped("  ", &minted));
@@ -223,20 +223,14 @@ fn others(page: &mut String, plan: &Plan) {
         )
     } else {
         format!(
-            "{} with {} wait for the limit of one person ({}): the largest, with {}, takes {}",
-            counted_people(limit.people_above),
+            "{} with {} {} for the limit of one person ({}): the largest, with {}, takes {}",
+            people(limit.people_above),
             counted(limit.their_sessions, "session"),
+            if limit.people_above == 1 { "waits" } else { "wait" },
             limit.shown,
             counted(plan.people.largest_sessions, "session"),
             lasting(Duration::from_secs(limit.largest_seconds))
         )
     };
     page.push_str(&wrapped("  ", &told));
-}
-
-fn counted_people(people: u64) -> String {
-    match people {
-        1 => "1 person".to_owned(),
-        people => format!("{} people", grouped(people)),
-    }
 }
