@@ -74,7 +74,10 @@ fn shown(crossing: &Crossing, outcome: &Outcome) -> String {
 fn filters() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d+ MB free", "[room] MB free");
-    settings.add_filter(r"server \d[^:]*:\s+none\s+yet,\s+the\s+first\s+run", "[server]: none yet, the first run");
+    settings.add_filter(
+        r"server \d[^:]*:\s+none\s+yet,\s+the\s+first\s+run",
+        "[server]: none yet, the first run",
+    );
     settings.add_filter(r"request-id-[\w-]+", "request-id");
     settings
 }

@@ -226,7 +226,11 @@ fn others(page: &mut String, plan: &Plan) {
             "{} with {} {} for the limit of one person ({}): the largest, with {}, takes {}",
             people(limit.people_above),
             counted(limit.their_sessions, "session"),
-            if limit.people_above == 1 { "waits" } else { "wait" },
+            if limit.people_above == 1 {
+                "waits"
+            } else {
+                "wait"
+            },
             limit.shown,
             counted(plan.people.largest_sessions, "session"),
             lasting(Duration::from_secs(limit.largest_seconds))
