@@ -22,7 +22,7 @@ pub(crate) use report::Report;
 use crate::config::{Api, Loaded};
 use crate::exit::shown;
 use crate::place::Place;
-use crate::{crossing, key_ring, place, registering};
+use crate::{crossing, key_ring, place, progress, registering};
 use report::Area;
 
 /// What is looked at beside the set-up.
@@ -74,7 +74,7 @@ pub(crate) async fn look(loaded: &Loaded, wanted: &Wanted<'_>, report: &mut Repo
     let now = SystemClock::start().now();
     let opened = registering::open(config, export, now).await;
     let read = match opened {
-        Ok(export) => tokio::task::spawn_blocking(move || rows::Rows::read(export)).await?,
+        Ok(export) => progress::of_reading(export, rows::Rows::read).await?,
         Err(error) => Err(error),
     };
     let rows = match read {

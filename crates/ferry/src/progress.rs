@@ -1,8 +1,8 @@
 //! Progress: bars on a terminal, log lines elsewhere.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ferry_core::books::Books;
@@ -10,6 +10,7 @@ use ferry_core::progress::{rate_per_second, time_left};
 use ferry_ledger::Ledger;
 use ferry_ledger::runs::Run;
 use ferry_producer::register;
+use ferry_producer::source::Export;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
@@ -50,13 +51,20 @@ pub(crate) async fn of_registering(
     of_rows("registering", progress, bytes, done).await;
 }
 
-/// Shows the reading of an export until `done`; `bytes` is its size, if known.
-pub(crate) async fn of_reading(
-    progress: &register::Progress,
-    bytes: Option<u64>,
-    done: &CancellationToken,
-) {
-    of_rows("reading", progress, bytes, done).await;
+/// Reads an export on a thread of its own, and shows how far it is. `read` keeps the progress.
+pub(crate) async fn of_reading<T: Send + 'static>(
+    export: Export,
+    read: impl FnOnce(Export, &register::Progress) -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    let progress = Arc::new(register::Progress::default());
+    let bytes = export.progress().bytes_total();
+    let done = CancellationToken::new();
+    let reading = async {
+        let _done = done.drop_guard_ref();
+        let progress = Arc::clone(&progress);
+        tokio::task::spawn_blocking(move || read(export, &progress)).await
+    };
+    tokio::join!(reading, of_rows("reading", &progress, bytes, &done)).0
 }
 
 async fn of_rows(

@@ -1,10 +1,12 @@
 //! The rows of an export: what their tokens look like, and whose they are.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use ferry_core::reason::SkipReason;
 use ferry_core::session::{ExportRow, LegacySession};
+use ferry_producer::register::Progress;
 use ferry_producer::source::{Export, TokenForm};
 use secrecy::ExposeSecret;
 
@@ -57,7 +59,7 @@ pub(super) fn by_external_id(id: &str) -> Digest {
 
 impl Rows {
     /// Reads the export to its end. Blocks.
-    pub(super) fn read(mut export: Export) -> Result<Self> {
+    pub(super) fn read(mut export: Export, progress: &Progress) -> Result<Self> {
         let mut read = Self::default();
         let mut rows = Vec::with_capacity(ROWS_PER_BATCH);
         while export.next_batch(ROWS_PER_BATCH, &mut rows)? > 0 {
@@ -71,8 +73,11 @@ impl Rows {
                     ExportRow::Session(session) => read.look_at(*session),
                 }
             }
+            read.total = export.records_read();
+            progress.records.store(read.total, Ordering::Relaxed);
+            let bytes = export.progress().bytes_read();
+            progress.bytes.store(bytes, Ordering::Relaxed);
         }
-        read.total = export.records_read();
         Ok(read)
     }
 

@@ -3,8 +3,6 @@
 use anyhow::Result;
 use ferry_core::Timestamp;
 use ferry_ledger::{Clock, SystemClock};
-use ferry_producer::register::Progress;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Global, PlanArgs};
 use crate::config::Overrides;
@@ -27,15 +25,8 @@ pub(super) async fn execute(global: Global, args: PlanArgs) -> Result<Exit> {
         name if name == "-" => "standard input".to_owned(),
         name => name.to_string_lossy().into_owned(),
     };
-    let progress = Progress::default();
-    let bytes = export.progress().bytes_total();
-    let done = CancellationToken::new();
-    let reading = async {
-        let _done = done.drop_guard_ref();
-        tokio::task::block_in_place(|| Census::take(export, begin, &progress))
-    };
-    let shown = progress::of_reading(&progress, bytes, &done);
-    let census = tokio::join!(shown, reading).1?;
+    let taking = move |export, progress: &_| Census::take(export, begin, progress);
+    let census = progress::of_reading(export, taking).await??;
     let assumed = Assumptions {
         rates: &config.rates,
         begin,
