@@ -11,6 +11,7 @@
 //! | `bad_row` | rows that are no sessions are counted, and told by line, column and reason |
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
+//! | `rates` | rates, waits and outages: what Stytch says is obeyed, and costs no session |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
 //! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
@@ -37,6 +38,7 @@ mod health;
 mod keys;
 mod plan;
 mod rate_settings;
+mod rates;
 mod secrecy;
 mod shown;
 mod support;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferry_core::budget::SubjectLimit;
+use ferry_core::burst::BurstConfig;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
 use ferry_ledger::Ledger;
 use ferry_stytch::Client;
 
-use crate::pace::Pace;
+use crate::breaker::Breaker;
+use crate::limiter::Limiter;
 use crate::tally::Tally;
 
 /// How a worker works.
@@ -29,6 +32,10 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// How long a minted session lives.
     pub grant: GrantPolicy,
+    /// How often the legacy provider may be asked about one person; `None`: as often as it goes.
+    pub subject: Option<SubjectLimit>,
+    /// Which failures of many people pause a run.
+    pub burst: BurstConfig,
 }
 
 /// What a worker works with. Cheap to clone.
@@ -38,8 +45,10 @@ pub struct Tools {
     pub ledger: Ledger,
     /// Stytch.
     pub stytch: Client,
-    /// The rate that all calls share.
-    pub pace: Arc<Pace>,
+    /// The rates that all calls share.
+    pub limiter: Arc<Limiter>,
+    /// Whether Stytch is up.
+    pub breaker: Arc<Breaker>,
     /// What has happened.
     pub tally: Arc<Tally>,
     /// How to work.

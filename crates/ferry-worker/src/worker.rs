@@ -35,13 +35,7 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken, mut rng: StdRng) -> Result<(), WorkerError> {
         let (results, received) = mpsc::channel(self.tools.settings.concurrency.max(1));
         let recorder_rng = StdRng::from_rng(&mut rng);
-        let intake = Intake {
-            tools: &self.tools,
-            consumer: &self.consumer,
-            results,
-            stop: stop.clone(),
-            rng,
-        };
+        let intake = Intake::new(&self, results, stop.clone(), rng);
         let recording = async {
             let recorded = record_all(received, &self, recorder_rng).await;
             // No result can be kept: take no more.

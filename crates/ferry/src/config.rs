@@ -24,7 +24,7 @@ pub(crate) use duration::Period;
 pub(crate) use env_file::Environment;
 pub(crate) use load::{Loaded, Overrides, load};
 pub(crate) use rate::Rate;
-pub(crate) use rates::Rates;
+pub(crate) use rates::{Rates, RatesInForce};
 pub(crate) use reference::reference;
 pub(crate) use secret::{Secret, ServiceUrl};
 pub(crate) use show::show;

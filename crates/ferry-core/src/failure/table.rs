@@ -2,7 +2,7 @@ use super::{FailureRow, Judgement};
 use crate::reason::{DeadReason, PauseCause};
 
 use DeadReason::{InvalidRow, MemberMissing, MemberNotActive, OrganizationMissing, Refused};
-use Judgement::{Ambiguous, Capacity, Session, SetUp, Transient};
+use Judgement::{Ambiguous, Capacity, Later, Session, SetUp, Transient};
 use PauseCause::{
     Credentials, EndpointNotEnabled, HttpsRequired, OrganizationSuspended, UserinfoUrlMissing,
     WrongEndpoint,
@@ -115,10 +115,10 @@ pub const FAILURES: &[FailureRow] = &[
             Session(InvalidRow),
         ),
     ),
-    // Not every 429 is a rate limit: these say nothing of the rate.
     with(429, row("too_many_requests", Capacity)),
-    with(429, row("too_few_tokens_authenticated", Transient)),
-    with(429, row("captcha_failed", Transient)),
+    // Not every 429 is a rate limit: these say nothing of the rate.
+    with(429, row("too_few_tokens_authenticated", Later)),
+    with(429, row("captcha_failed", Later)),
     // The member is locked after failed logins; so many attempts do not outlast that.
     with(
         429,
