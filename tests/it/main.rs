@@ -5,6 +5,8 @@
 //! | `crossing` | an export crosses, once, whatever Stytch does |
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
 //! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
+//! | `members` | members that are missing at Stytch: dead as such, or created |
+//! | `probe` | what the legacy provider says of a token that Stytch could not use |
 //! | `fleet` | processes that share PostgreSQL and RabbitMQ |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
@@ -36,7 +38,9 @@ mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod members;
 mod plan;
+mod probe;
 mod rate_settings;
 mod rates;
 mod secrecy;

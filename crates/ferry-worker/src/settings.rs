@@ -12,6 +12,8 @@ use ferry_stytch::Client;
 
 use crate::breaker::Breaker;
 use crate::limiter::Limiter;
+use crate::members::Members;
+use crate::probe::Userinfo;
 use crate::tally::Tally;
 
 /// How a worker works.
@@ -49,6 +51,10 @@ pub struct Tools {
     pub limiter: Arc<Limiter>,
     /// Whether Stytch is up.
     pub breaker: Arc<Breaker>,
+    /// Creates members that are missing; `None`: their sessions are dead.
+    pub members: Option<Arc<Members>>,
+    /// Settles what Stytch could not tell of a token; `None`: it is tried again, so many times.
+    pub userinfo: Option<Arc<Userinfo>>,
     /// What has happened.
     pub tally: Arc<Tally>,
     /// How to work.

@@ -23,6 +23,7 @@ mod shape;
 mod site;
 mod stop;
 mod telemetry;
+mod userinfo;
 mod watchdog;
 
 use std::process::ExitCode;
