@@ -246,6 +246,41 @@ async fn members_are_paged_through_and_being_told_to_wait_is_no_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_request_some_tokens_are_shown_to_the_legacy_provider() {
+    let population = Population {
+        revoked: 0.5,
+        ..Population::new(20, 308)
+    };
+    let crossing = Crossing::new(population, Faults::default()).await;
+    let asking = [
+        "sessions.csv",
+        "--no-members",
+        "--json",
+        "--ask-userinfo",
+        "20",
+    ];
+    assert_found(&check(&crossing, &asking).await, 10, &["issuer_unset"]);
+    let mut asked = command(&crossing, &asking);
+    asked.env("FERRY_LEGACY__ISSUER", crossing.simulator.issuer());
+    let outcome = crossing.outcome(asked).await;
+    assert_found(&outcome, 11, &["tokens_refused"]);
+    let revoked = crossing.summary.revoked;
+    assert!(revoked > 2, "{revoked}");
+    let told = &outcome.standard_output;
+    assert!(
+        told.contains(&format!("{revoked} tokens refused, e.g. row ")),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!("vouches for {} of 20 tokens", 20 - revoked)),
+        "{told}"
+    );
+    let mut away = command(&crossing, &asking);
+    away.env("FERRY_LEGACY__ISSUER", "http://127.0.0.1:9/");
+    assert_found(&crossing.outcome(away).await, 10, &["userinfo_away"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_cannot_be_read_is_an_error_with_its_remedy() {
     let crossing = crossing(3, 305).await;
     fs::write(crossing.folder.path().join("empty.csv"), "").unwrap();

@@ -10,6 +10,7 @@ mod queue;
 mod report;
 mod rows;
 mod stytch;
+mod userinfo;
 
 use std::path::Path;
 
@@ -31,6 +32,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) export: Option<&'a Path>,
     /// Members are looked up.
     pub(crate) members: bool,
+    /// Of so many tokens the legacy provider is asked.
+    pub(crate) ask: usize,
 }
 
 /// Settings that could not be put together at all.
@@ -74,7 +77,11 @@ pub(crate) async fn look(loaded: &Loaded, wanted: &Wanted<'_>, report: &mut Repo
     let now = SystemClock::start().now();
     let opened = registering::open(config, export, now).await;
     let read = match opened {
-        Ok(export) => progress::of_reading(export, rows::Rows::read).await?,
+        Ok(export) => {
+            let keep = wanted.ask;
+            let read = move |export, progress: &_| rows::Rows::read(export, keep, progress);
+            progress::of_reading(export, read).await?
+        }
         Err(error) => Err(error),
     };
     let rows = match read {
@@ -85,6 +92,9 @@ pub(crate) async fn look(loaded: &Loaded, wanted: &Wanted<'_>, report: &mut Repo
         }
     };
     report.add(rows.area());
+    if wanted.ask > 0 {
+        report.add(userinfo::look(config, &rows.tokens).await?);
+    }
     match client {
         _ if !wanted.members => {}
         _ if config.stytch.api == Api::Consumer => {

@@ -44,6 +44,10 @@ pub(crate) enum Code {
     OrganizationsMissing,
     MembersMissing,
     MembersUnknown,
+    IssuerUnset,
+    UserinfoAway,
+    TokensRefused,
+    EmailsMissing,
 }
 
 /// How bad it is.
@@ -74,7 +78,9 @@ impl Code {
             | Self::TokenAlgorithm
             | Self::OrganizationsMissing
             | Self::MembersMissing
-            | Self::MembersUnknown => Severity::Warning,
+            | Self::MembersUnknown
+            | Self::TokensRefused
+            | Self::EmailsMissing => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -148,6 +154,16 @@ impl Code {
             }
             Self::MembersMissing => {
                 "create them in their organizations at Stytch, with the email that the legacy provider tells"
+            }
+            Self::IssuerUnset => "set legacy.issuer to what the provider's tokens name in `iss`",
+            Self::UserinfoAway => {
+                "check legacy.issuer, DNS and the firewall; ask again when the provider is well"
+            }
+            Self::TokensRefused => {
+                "export again shortly before the run; see the provider's log for its reason"
+            }
+            Self::EmailsMissing => {
+                "have the application ask for the scope `email`, and the people have one"
             }
             Self::MembersUnknown => {
                 "run the check again when Stytch answers, or leave it out with --no-members"

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use super::Code;
 use super::report::Area;
+use super::userinfo::Asked;
 use crate::plan::Digest;
 use crate::shape::{counted, grouped};
 
@@ -26,6 +27,9 @@ pub(super) struct Rows {
     jwt: u64,
     encrypted: Tally,
     other_algorithms: BTreeMap<String, Tally>,
+    /// The first tokens of those that could be carried.
+    pub(super) tokens: Vec<Asked>,
+    keep: usize,
     /// Sessions that name neither an email nor an external id.
     pub(super) nameless: u64,
     /// By the organization's name in the export.
@@ -58,9 +62,12 @@ pub(super) fn by_external_id(id: &str) -> Digest {
 }
 
 impl Rows {
-    /// Reads the export to its end. Blocks.
-    pub(super) fn read(mut export: Export, progress: &Progress) -> Result<Self> {
-        let mut read = Self::default();
+    /// Reads the export to its end, and keeps the first so many tokens. Blocks.
+    pub(super) fn read(mut export: Export, keep: usize, progress: &Progress) -> Result<Self> {
+        let mut read = Self {
+            keep,
+            ..Self::default()
+        };
         let mut rows = Vec::with_capacity(ROWS_PER_BATCH);
         while export.next_batch(ROWS_PER_BATCH, &mut rows)? > 0 {
             for row in rows.drain(..) {
@@ -91,6 +98,9 @@ impl Rows {
                 self.jwt += 1;
                 self.judge(algorithm.unwrap_or_else(|| "none".to_owned()), row);
             }
+        }
+        if self.tokens.len() < self.keep {
+            self.tokens.push((row, session.access_token.clone()));
         }
         let facts = &session.facts;
         let by_id = facts.external_id.as_deref().map(by_external_id);

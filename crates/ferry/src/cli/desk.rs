@@ -39,7 +39,8 @@ pub(crate) struct PlanArgs {
 #[command(after_help = "Examples:
   ferry check --env test
   ferry check sessions.csv --env live --accept-warning provider_unset
-  ferry check sessions.csv --no-members --json")]
+  ferry check sessions.csv --no-members --json
+  ferry check sessions.csv --ask-userinfo 20")]
 pub(crate) struct CheckArgs {
     /// CSV or NDJSON, plain, .gz or .zst; `-` reads standard input.
     pub(crate) export: Option<PathBuf>,
@@ -49,6 +50,10 @@ pub(crate) struct CheckArgs {
     /// Do not look for the export's people at Stytch, which takes a minute for 96,000 members.
     #[arg(long)]
     pub(crate) no_members: bool,
+    /// Show the first so many tokens of the export to the legacy provider's UserInfo endpoint, as
+    /// Stytch will. Needs `legacy.issuer`.
+    #[arg(long, value_name = "TOKENS", default_value_t = 0, requires = "export", value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub(crate) ask_userinfo: u16,
     /// Sessions per second, or `unlimited` (on loopback only).
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,

@@ -20,6 +20,7 @@ pub(super) async fn execute(global: Global, args: CheckArgs) -> Result<Exit> {
             let wanted = Wanted {
                 export: args.export.as_deref(),
                 members: !args.no_members,
+                ask: args.ask_userinfo.into(),
             };
             check::look(&loaded, &wanted, &mut report).await?;
         }
