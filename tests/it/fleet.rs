@@ -6,6 +6,7 @@ mod claims;
 mod control;
 mod database;
 mod kills;
+mod rates;
 mod readiness;
 mod signals;
 mod singletons;

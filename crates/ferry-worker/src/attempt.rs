@@ -41,6 +41,19 @@ pub struct Attempted {
     pub watched: Option<(burst::Finished, u32)>,
 }
 
+impl Attempted {
+    /// The session is as it was, and due.
+    pub(crate) fn not_called(lease: &Lease) -> Self {
+        let end = End::Waiting {
+            after: Duration::ZERO,
+        };
+        Self {
+            finished: Finished::new(lease, end, Spent::Nothing, None),
+            watched: None,
+        }
+    }
+}
+
 /// Makes the call for a leased session, unless a cheap look tells that it would be in vain, and
 /// says what is to be recorded. A set-up fault pauses the run at once.
 pub async fn attempt(

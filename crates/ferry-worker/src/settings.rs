@@ -40,6 +40,19 @@ pub struct Settings {
     pub burst: BurstConfig,
 }
 
+impl Settings {
+    /// Sessions held at once, from their delivery until they are recorded: while some are called, as
+    /// many others are claimed or recorded.
+    pub fn held(&self) -> usize {
+        self.concurrency * 2
+    }
+
+    /// Deliveries at once: a claim finds its batch at hand.
+    pub fn prefetch(&self) -> usize {
+        self.held() + self.concurrency
+    }
+}
+
 /// What a worker works with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tools {
