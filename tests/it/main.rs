@@ -21,6 +21,8 @@
 //! | `logs` | the page that tells of every message |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
+//! | `plan` | what an export would come to, without a call |
+//! | `check` | what would go wrong, before anything is called; and that looking changes nothing |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -29,6 +31,7 @@ mod bad_export;
 mod bad_folder;
 mod bad_row;
 mod bad_stytch;
+mod check;
 mod configuration;
 mod control;
 mod crash;
@@ -40,6 +43,7 @@ mod keys;
 mod logs;
 mod members;
 mod metrics;
+mod plan;
 mod probe;
 mod rate_settings;
 mod rates;

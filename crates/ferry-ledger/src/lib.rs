@@ -17,6 +17,7 @@
 //! | [`subjects`] | whose turn it is, of one person's sessions |
 //! | [`watch`] | pause a run in which one cause befalls many |
 //! | [`mappings`] | legacy session → Stytch session |
+//! | [`inspect`] | look at a ledger without changing anything |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
@@ -29,6 +30,7 @@ mod clock;
 mod database;
 pub mod due;
 mod error;
+pub mod inspect;
 mod ledger;
 pub mod mappings;
 mod postgres;

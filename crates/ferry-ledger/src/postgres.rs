@@ -22,6 +22,7 @@ mod cancel;
 mod claim;
 mod clock;
 mod due;
+pub(crate) mod inspect;
 mod keys;
 mod mappings;
 mod record;

@@ -15,6 +15,7 @@ mod budgets;
 mod cancel;
 mod claim;
 mod due;
+pub(crate) mod inspect;
 mod keys;
 mod mappings;
 mod record;

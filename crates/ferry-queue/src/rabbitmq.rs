@@ -10,6 +10,7 @@
 //! | `publish`, `window` | publishing with confirms, returns and repetitions |
 //! | `dead_letters` | the dead-letter queue |
 //! | `consumer`, `subscription` | the consumer, its supervisor, and one life of its connection |
+//! | `inspect` | looking, without declaring anything |
 //! | `frontier` | which acknowledgements to send, and when |
 
 mod backoff;
@@ -18,6 +19,7 @@ pub(crate) mod consumer;
 mod dead_letters;
 mod frontier;
 mod inbox;
+pub(crate) mod inspect;
 mod letter;
 mod link;
 mod publish;

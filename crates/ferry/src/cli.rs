@@ -1,11 +1,15 @@
 //! The command line.
 
+mod desk;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Environment, Rate};
+
+pub(crate) use desk::{CheckArgs, PlanArgs};
 
 /// Carries live login sessions from a legacy identity provider to Stytch, before the cut-over.
 #[derive(Debug, Parser)]
@@ -40,6 +44,8 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Plan(PlanArgs),
+    Check(CheckArgs),
     Run(RunArgs),
     Enqueue(EnqueueArgs),
     Work(WorkArgs),

@@ -1,10 +1,12 @@
 //! One file a command.
 
+mod check;
 mod config;
 mod control;
 mod demo;
 mod enqueue;
 mod keys;
+mod plan;
 mod run;
 mod runs;
 mod serve;
@@ -25,6 +27,8 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Runtime::new().context("no threads could be started")?;
     runtime.block_on(async {
         match cli.command {
+            Command::Plan(args) => plan::execute(cli.global, args).await,
+            Command::Check(args) => Box::pin(check::execute(cli.global, args)).await,
             Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
             Command::Enqueue(args) => Box::pin(enqueue::execute(cli.global, args)).await,
             Command::Work(args) => Box::pin(work::execute(cli.global, args)).await,

@@ -27,6 +27,10 @@ pub(crate) enum Exit {
     Unverifiable = 6,
     /// Another process works on the data folder.
     Locked = 7,
+    /// The check found errors.
+    CheckErrors = 10,
+    /// The check found warnings that were not accepted.
+    CheckWarnings = 11,
     /// A database or a disk failed; the same command goes on when it is well. `EX_TEMPFAIL`.
     TryLater = 75,
     /// Stopped by a signal; the same command goes on.

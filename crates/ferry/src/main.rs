@@ -3,6 +3,7 @@
 //! Everything that decides lives in the library crates; this one puts them together and talks to
 //! the operator.
 
+mod check;
 mod cli;
 mod commands;
 mod config;
@@ -14,10 +15,12 @@ mod health;
 mod key_ring;
 mod metrics;
 mod place;
+mod plan;
 mod progress;
 mod registering;
 mod rejects_file;
 mod report;
+mod shape;
 mod site;
 mod stop;
 mod telemetry;

@@ -1,6 +1,6 @@
 //! The report of a run: its books, its failures, and what to do.
 
-mod forecast;
+pub(crate) mod forecast;
 mod text;
 
 use std::path::PathBuf;
