@@ -120,7 +120,7 @@ async fn assert_that_no_progress_was_taken_back(prometheus: &Prometheus) {
     for (before, after) in progress.iter().zip(&progress[OLDEST_SECONDS..]) {
         assert!(after >= before, "{progress:?}");
     }
-    let restarts = r#"resets(ferry_queue_delivered_total[2m]) > 0"#;
+    let restarts = "resets(ferry_queue_delivered_total[2m]) > 0";
     assert_eq!(prometheus.now(restarts).await.len(), 1, "one was killed");
 }
 

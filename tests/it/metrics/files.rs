@@ -143,7 +143,7 @@ fn dashboards_find_each_other_and_grafana_finds_them() {
     assert_eq!(sources["datasources"][0]["url"], "http://prometheus:9090");
 }
 
-/// The names of alerts that a case of rules_test.yml is about, and whether each fires in it.
+/// The names of alerts that a case of `rules_test.yml` is about, and whether each fires in it.
 fn cases() -> BTreeSet<(String, bool)> {
     let tests = yaml("deploy/prometheus/rules_test.yml")["tests"].clone();
     let mut cases = BTreeSet::new();
