@@ -181,15 +181,29 @@ mod tests {
 
     #[test]
     fn a_token_that_is_over_or_gone_is_an_obstacle() {
-        let over = Prospect { token_expires_at: NOON, ..alice() };
+        let over = Prospect {
+            token_expires_at: NOON,
+            ..alice()
+        };
         assert_eq!(over.obstacle(NOON), Some(Obstacle::TokenExpired));
-        let gone = Prospect { has_token: false, ..alice() };
+        let gone = Prospect {
+            has_token: false,
+            ..alice()
+        };
         assert_eq!(gone.obstacle(NOON), Some(Obstacle::TokenWiped));
     }
 
     #[test]
     fn the_others_follow_once_one_was_carried_and_none_is_open() {
-        let of = |open, migrated, dead| Outcomes { open, migrated, skipped: 0, dead }.verdict();
+        let of = |open, migrated, dead| {
+            Outcomes {
+                open,
+                migrated,
+                skipped: 0,
+                dead,
+            }
+            .verdict()
+        };
         assert_eq!(of(1, 4, 0), Verdict::Wait);
         assert_eq!(of(0, 1, 4), Verdict::GoOn);
         assert_eq!(of(0, 0, 5), Verdict::Stop);

@@ -187,7 +187,9 @@ mod tests {
     #[test]
     fn a_run_can_go_on_from_every_state_but_cancelled() {
         for state in RunState::VARIANTS {
-            let goes_on = RunState::VARIANTS.iter().any(|next| state.may_become(*next));
+            let goes_on = RunState::VARIANTS
+                .iter()
+                .any(|next| state.may_become(*next));
             assert_eq!(goes_on, *state != RunState::Cancelled, "{state}");
         }
     }

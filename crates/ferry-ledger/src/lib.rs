@@ -12,23 +12,33 @@
 //! | [`record`] | finish what was leased |
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
+//! | [`dead`] | what is dead: counted, listed, put aside |
+//! | [`replay`] | give dead sessions another chance |
+//! | [`history`] | all that happened to one session |
+//! | [`foreign`] | messages that are not ours |
 //! | [`mappings`] | legacy session → Stytch session |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
+//! | [`audit_log`] | what operators did |
 //! | [`seal`] | what is secret at rest |
 
+pub mod audit_log;
 pub mod cancel;
 pub mod claim;
 mod clock;
 mod database;
+pub mod dead;
 pub mod due;
 mod error;
+pub mod foreign;
+pub mod history;
 mod ledger;
 pub mod mappings;
 mod postgres;
 pub mod record;
 pub mod register;
+pub mod replay;
 pub mod report;
 pub mod roles;
 pub mod runs;

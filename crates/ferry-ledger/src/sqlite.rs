@@ -11,13 +11,18 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
+mod audit_log;
 mod cancel;
 mod claim;
+mod dead;
 mod due;
+mod foreign;
+mod history;
 mod keys;
 mod mappings;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod roles;
 mod rows;

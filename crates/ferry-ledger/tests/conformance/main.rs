@@ -17,6 +17,9 @@
 //! | `members` | where the sweeper looks, and what it revokes there |
 //! | `runs` | from registering to finished |
 //! | `cancel` | a run that is given up |
+//! | `dead` | what is dead: counted, listed, put aside |
+//! | `replay` | dead sessions get another chance |
+//! | `foreign` | messages that are not ours |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |
@@ -70,10 +73,12 @@ mod bench;
 mod cancel;
 mod claim;
 mod clock;
+mod dead;
 mod due;
 mod ends;
 mod expire;
 mod fenced_out;
+mod foreign;
 mod histories;
 mod many_processes;
 mod members;
@@ -81,6 +86,7 @@ mod open;
 mod people;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod revive;
 mod roles;
