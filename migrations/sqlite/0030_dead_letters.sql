@@ -25,5 +25,5 @@ LEFT JOIN attempts AS a ON a.session_id = s.id AND a.fence = s.fence
 WHERE s.state = 'dead';
 
 -- Counting is by kind, and everything that is asked for is in it: no row is read, none is sorted.
-CREATE INDEX dead_letters_by_kind ON dead_letters (reason, class, error_type, run_id, organization,
-    attempts, died_at) WHERE discarded_at IS NULL;
+CREATE INDEX dead_letters_by_kind ON dead_letters (discarded_at, reason, class, error_type, run_id,
+    organization, attempts, died_at);

@@ -171,20 +171,6 @@ pub(crate) struct DeadSessionRow {
     discarded_at: Option<i64>,
 }
 
-/// `SELECT` of [`DeadCountRow`], up to its condition and behind it.
-pub(crate) const COUNT_DEAD: (&str, &str) = (
-    "/* dead: count */ SELECT run_id, reason, class, error_type, COUNT(*) AS count,
-         MIN(session_id) AS example, MIN(died_at) AS first, MAX(died_at) AS last
-     FROM dead_letters AS d WHERE ",
-    " GROUP BY reason, class, error_type, run_id",
-);
-
-/// `SELECT` of [`DeadSessionRow`], up to its condition.
-pub(crate) const DEAD_SESSIONS: &str =
-    "/* dead: sessions */ SELECT d.session_id, d.run_id, s.source_row, d.reason, d.class, d.error_type,
-         d.organization, s.subject, s.email, s.external_id, d.attempts, d.died_at, d.discarded_at
-     FROM dead_letters AS d JOIN sessions AS s ON s.id = d.session_id WHERE ";
-
 /// How many sessions are put aside in one commit: nobody waits for all of them.
 const DISCARDED_PER_COMMIT: u32 = 5_000;
 

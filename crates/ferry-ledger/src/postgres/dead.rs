@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 use super::{PostgresChange, PostgresLedger};
 use crate::LedgerError;
 use crate::audit_log::DeedId;
-use crate::dead::{COUNT_DEAD, DEAD_SESSIONS, DeadCountRow, DeadSessionRow, Filter};
+use crate::dead::{DeadCountRow, DeadSessionRow, Filter};
 
 impl PostgresLedger {
     pub(crate) async fn count_dead(
@@ -13,9 +13,18 @@ impl PostgresLedger {
         filter: &Filter,
     ) -> Result<Vec<DeadCountRow>, LedgerError> {
         let mut snapshot = self.look_through().await?;
-        let mut query = QueryBuilder::new(COUNT_DEAD.0);
+        let mut query = QueryBuilder::new(
+            "/* dead: count */ WITH kinds AS (
+                 SELECT COUNT(*) AS count, MIN(session_id) AS example, MIN(died_at) AS first,
+                     MAX(died_at) AS last
+                 FROM dead_letters AS d WHERE ",
+        );
         filter.push(&mut query);
-        query.push(COUNT_DEAD.1);
+        query.push(
+            " GROUP BY kind)
+             SELECT e.run_id, e.reason, e.class, e.error_type, count, example, first, last
+             FROM kinds JOIN dead_letters AS e ON e.session_id = example",
+        );
         let rows = query.build_query_as().fetch_all(&mut *snapshot).await?;
         snapshot.commit().await?;
         Ok(rows)
@@ -28,7 +37,12 @@ impl PostgresLedger {
         limit: u32,
     ) -> Result<Vec<DeadSessionRow>, LedgerError> {
         let mut snapshot = self.look_through().await?;
-        let mut query = QueryBuilder::new(DEAD_SESSIONS);
+        let mut query = QueryBuilder::new(
+            "/* dead: sessions */ SELECT d.session_id, d.run_id, s.source_row, d.reason, d.class,
+                 d.error_type, d.organization, s.subject, s.email, s.external_id, d.attempts,
+                 d.died_at, d.discarded_at
+             FROM dead_letters AS d JOIN sessions AS s ON s.id = d.session_id WHERE ",
+        );
         filter.push(&mut query);
         query.push(" AND d.session_id > ").push_bind(after);
         query.push(" ORDER BY d.session_id LIMIT ");

@@ -6,16 +6,20 @@ use super::rows::json_rows;
 use super::{SqliteChange, SqliteLedger};
 use crate::LedgerError;
 use crate::audit_log::DeedId;
-use crate::dead::{COUNT_DEAD, DEAD_SESSIONS, DeadCountRow, DeadSessionRow, Filter};
+use crate::dead::{DeadCountRow, DeadSessionRow, Filter};
 
 impl SqliteLedger {
     pub(crate) async fn count_dead(
         &self,
         filter: &Filter,
     ) -> Result<Vec<DeadCountRow>, LedgerError> {
-        let mut query = QueryBuilder::new(COUNT_DEAD.0);
+        let mut query = QueryBuilder::new(
+            "/* dead: count */ SELECT run_id, reason, class, error_type, COUNT(*) AS count,
+                 MIN(session_id) AS example, MIN(died_at) AS first, MAX(died_at) AS last
+             FROM dead_letters AS d WHERE ",
+        );
         filter.push(&mut query);
-        query.push(COUNT_DEAD.1);
+        query.push(" GROUP BY reason, class, error_type, run_id");
         Ok(query.build_query_as().fetch_all(&self.readers).await?)
     }
 
@@ -25,7 +29,13 @@ impl SqliteLedger {
         after: i64,
         limit: u32,
     ) -> Result<Vec<DeadSessionRow>, LedgerError> {
-        let mut query = QueryBuilder::new(DEAD_SESSIONS);
+        // By its id, and not by its kind: what is sorted is read in whole for each page.
+        let mut query = QueryBuilder::new(
+            "/* dead: sessions */ SELECT d.session_id, d.run_id, s.source_row, d.reason, d.class,
+                 d.error_type, d.organization, s.subject, s.email, s.external_id, d.attempts,
+                 d.died_at, d.discarded_at
+             FROM dead_letters AS d NOT INDEXED JOIN sessions AS s ON s.id = d.session_id WHERE ",
+        );
         filter.push(&mut query);
         query.push(" AND d.session_id > ").push_bind(after);
         query.push(" ORDER BY d.session_id LIMIT ").push_bind(limit);
@@ -41,8 +51,9 @@ impl SqliteChange {
         after: i64,
         limit: u32,
     ) -> Result<Vec<i64>, LedgerError> {
-        let mut query =
-            QueryBuilder::new("/* dead: pick */ SELECT d.session_id FROM dead_letters AS d WHERE ");
+        let mut query = QueryBuilder::new(
+            "/* dead: pick */ SELECT d.session_id FROM dead_letters AS d NOT INDEXED WHERE ",
+        );
         filter.push(&mut query);
         query.push(" AND d.session_id > ").push_bind(after);
         query.push(" ORDER BY d.session_id LIMIT ").push_bind(limit);
