@@ -212,6 +212,6 @@ async fn off_loopback_an_unlimited_rate_and_plain_http_are_refused() {
         let refused = crossing
             .ferry(&["run", "sessions.csv", "--rate", rate])
             .await;
-        refused.assert_says(2, &["--rate", "give 1 to 10000, or unlimited"]);
+        refused.assert_says(2, &["--rate", "calls per second", "to 10000, or unlimited"]);
     }
 }

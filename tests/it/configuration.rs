@@ -16,7 +16,7 @@ async fn crossing(seed: u64) -> Crossing {
 
 impl Crossing {
     /// The outcome of `ferry config show` with this `ferry.toml`.
-    async fn configured(&self, settings: &str) -> Outcome {
+    pub(crate) async fn configured(&self, settings: &str) -> Outcome {
         fs::write(self.folder.path().join("ferry.toml"), settings).unwrap();
         let outcome = self.ferry(&["config", "show"]).await;
         for text in [&outcome.standard_output, &outcome.standard_error] {
@@ -107,16 +107,6 @@ async fn a_value_of_the_wrong_kind_is_refused_with_what_is_wanted_and_not_shown(
             "stytch",
             format!("api = {CANARY:?}"),
             ["stytch.api", "b2b or consumer"],
-        ),
-        (
-            "rates",
-            "stytch = 6.5".into(),
-            ["rates.stytch", "1 to 10000, or unlimited"],
-        ),
-        (
-            "rates",
-            format!("stytch = {CANARY:?}"),
-            ["rates.stytch", "1 to 10000, or unlimited"],
         ),
         (
             "export",

@@ -12,6 +12,7 @@
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
+//! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
@@ -31,6 +32,7 @@ mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod rate_settings;
 mod secrecy;
 mod shown;
 mod support;

@@ -123,6 +123,13 @@ impl Budget {
         take(&mut [Line { budget: self, rate }], request, now)
     }
 
+    /// Until when permits are planned. The bound never bites while the clock goes on; it is for one
+    /// that was set back.
+    pub fn booked_until(&self, rate: Rate, now: Moment) -> Moment {
+        let furthest = now.plus(2 * LONGEST_HORIZON + rate.spacing());
+        self.next_at.min(furthest)
+    }
+
     /// How many of the `wanted` permits the reserved share has.
     fn reserved(&self, spacing: Duration, horizon: Duration, now: Moment) -> u32 {
         permits(self.reserved_next_at.max(now), spacing, now.plus(horizon))
@@ -150,9 +157,7 @@ pub fn take(lines: &mut [Line<'_>], request: Request, now: Moment) -> Grant {
     let mut first = now.plus(request.lead).max(request.not_before);
     let mut slowest = Duration::ZERO;
     for Line { budget, rate } in &mut *lines {
-        budget.next_at = budget
-            .next_at
-            .min(now.plus(2 * LONGEST_HORIZON + rate.spacing()));
+        budget.next_at = budget.booked_until(*rate, now);
         first = first.max(budget.next_at);
         slowest = slowest.max(rate.spacing());
     }

@@ -81,7 +81,7 @@ pub struct Report {
 pub struct ReadAt {
     /// Now.
     pub now: Moment,
-    /// [`crate::budget::Budget::next_at`]: permits of the present rate are planned up to here.
+    /// [`crate::budget::Budget::booked_until`]: permits of the present rate are planned up to here.
     pub booked_until: Moment,
 }
 
@@ -184,7 +184,19 @@ impl Ceiling {
         self.rate < config.configured
     }
 
-    /// Takes a report in.
+    /// Follows a configured rate that was changed: where the rate `before` was in force, or more
+    /// than the new one, the new one is from now on; a lower one that was found stands.
+    ///
+    /// Not a new trial: of processes that are configured differently each does so at every turn,
+    /// and no rate would ever be judged.
+    pub fn reconfigure(&mut self, before: Rate, config: CeilingConfig) {
+        if self.rate >= before || self.rate > config.configured {
+            self.rate = config.configured;
+        }
+    }
+
+    /// Takes a report in. An empty one only tells the time: so that a clock that is set back is
+    /// noticed while nothing is called.
     pub fn observe(&mut self, report: Report, config: CeilingConfig, at: ReadAt) {
         self.keep_up_with_the_clock(at.now);
         let asked = report.retry_after.unwrap_or_default().min(LONGEST_HOLD);

@@ -95,8 +95,8 @@ impl Judgement {
         match self {
             Self::SetUp(cause) => cause.remedy(),
             Self::Session(reason) => reason.remedy(),
-            Self::Capacity => "nothing: Ferry waits and lowers its rate",
-            Self::Transient => "nothing at first; see status.stytch.com if it lasts",
+            Self::Capacity => "wait: Ferry lowers its rate by itself",
+            Self::Transient => "wait; see status.stytch.com if it lasts",
             Self::Ambiguous => "see the legacy provider's log for UserInfo errors",
         }
     }

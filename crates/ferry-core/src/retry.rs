@@ -50,6 +50,8 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -62,6 +64,50 @@ mod tests {
             .map(|spent| RetryPolicy::default().ceiling(spent).as_secs())
             .collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    }
+
+    /// What the documentation says of the waits between `max_attempts` failures.
+    fn as_markdown(policy: &RetryPolicy) -> String {
+        let mut table =
+            String::from("| after failure | waits at most | on average in all |\n|---|---|---|\n");
+        let mut in_all = Duration::ZERO;
+        for spent in 0..policy.max_attempts - 1 {
+            let ceiling = policy.ceiling(spent);
+            in_all += ceiling / 2;
+            let (ceiling, in_all) = (ceiling.as_secs(), in_all.as_secs_f64());
+            let _ = writeln!(table, "| {} | {ceiling} s | {in_all} s |", spent + 1);
+        }
+        let _ = writeln!(table, "| {} | dead | |", policy.max_attempts);
+        table
+    }
+
+    #[test]
+    fn the_documentation_has_this_schedule() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/failures.md");
+        let page = std::fs::read_to_string(page).unwrap_or_default();
+        let table = as_markdown(&RetryPolicy::default());
+        assert!(
+            page.contains(&table),
+            "put this into docs/failures.md:\n{table}"
+        );
+    }
+
+    #[test]
+    fn the_jitter_is_full() {
+        let (policy, mut rng) = (RetryPolicy::default(), StdRng::seed_from_u64(1));
+        let ceiling = policy.ceiling(6);
+        let tenths = (0..1000).map(|_| {
+            let wait = policy.wait(6, &mut rng);
+            (wait.as_millis() * 10 / (ceiling.as_millis() + 1)) as usize
+        });
+        let mut waits_in_each_tenth = [0; 10];
+        tenths.for_each(|tenth| waits_in_each_tenth[tenth] += 1);
+        assert!(
+            waits_in_each_tenth
+                .iter()
+                .all(|waits| (60..=140).contains(waits)),
+            "{waits_in_each_tenth:?}"
+        );
     }
 
     proptest! {

@@ -30,7 +30,7 @@ pub enum SessionState {
     Queued,
     /// Claimed by a worker: a lease is on it, a call may be on its way.
     Running,
-    /// To be tried again at a later time.
+    /// To be tried at a later time: again, or for the first time when its person's turn comes.
     Waiting,
     /// A Stytch session stands for it, and the mapping tells which.
     Migrated,
@@ -50,8 +50,8 @@ impl SessionState {
     pub fn may_become(self, next: Self) -> bool {
         use SessionState::{Dead, Queued, Running, Skipped, Waiting};
         match self {
-            // A claim; expired before its turn, cancelled, gone at the source.
-            Self::Queued => matches!(next, Running | Skipped | Dead),
+            // A claim, or one before its person's turn; expired, cancelled, gone at the source.
+            Self::Queued => matches!(next, Running | Waiting | Skipped | Dead),
             // The same, or a newer token.
             Self::Waiting => matches!(next, Running | Skipped | Dead | Queued),
             // Its end; the row as it was (a halt); a takeover by another worker's claim.
@@ -192,6 +192,11 @@ mod tests {
                 .any(|next| state.may_become(*next));
             assert_eq!(goes_on, *state != RunState::Cancelled, "{state}");
         }
+    }
+
+    #[test]
+    fn a_session_waits_for_its_persons_turn_before_its_first_call() {
+        assert!(SessionState::Queued.may_become(SessionState::Waiting));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ferry_core::Timestamp;
+use ferry_core::budget::SubjectLimit;
 use ferry_core::id::{AttemptId, Fence, LegacyKey, RunId, SessionId};
 use ferry_core::session::{SessionClock, SessionFacts};
 use rand::Rng;
@@ -11,7 +12,19 @@ use secrecy::SecretString;
 
 use crate::database::either;
 use crate::seal::{ACCESS_TOKEN, DoesNotOpen, KeyRing, legacy_key};
+use crate::subjects::{SubjectKey, subject_key};
 use crate::{Ledger, LedgerError};
+
+/// On what terms sessions are claimed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClaimTerms {
+    /// For so long a session is the worker's.
+    pub lease: Duration,
+    /// The sweeper looks at the attempt of a lease that is over only after this much time.
+    pub quiet: Duration,
+    /// How often one person may be asked about; `None`: as often as it comes.
+    pub subject: Option<SubjectLimit>,
+}
 
 /// What a worker gets when it claims a session.
 #[derive(Debug)]
@@ -24,6 +37,8 @@ pub enum Claim {
     HeldElsewhere,
     /// It is to be tried later.
     NotDue,
+    /// Its person's turn has not come: from now on it waits for that. No attempt is spent.
+    Postponed,
     /// Its run is not active.
     Paused,
     /// No such session.
@@ -97,35 +112,69 @@ pub(crate) struct Grant {
     pub(crate) taken_over: bool,
 }
 
+/// A session whose person's turn has not come.
+pub(crate) struct Postponed {
+    pub(crate) session: i64,
+    pub(crate) run: i64,
+    pub(crate) due_at: Timestamp,
+    /// From the holder of a lease that is over.
+    pub(crate) taken_over: bool,
+}
+
 impl Ledger {
-    /// Claims sessions in one commit, in the order given. Sessions must not stand twice.
+    /// Claims sessions in one commit, in the order given: of one person's sessions the first have
+    /// their turn first. Sessions must not stand twice.
     ///
-    /// Taking over an expired lease lists the old attempt as unresolved, to be looked at when
-    /// `quiet` is over.
+    /// Taking over an expired lease lists the old attempt as unresolved, to be looked at when the
+    /// quiet time is over; also where the session is then postponed.
     pub async fn claim(
         &self,
         sessions: &[SessionId],
-        lease: Duration,
-        quiet: Duration,
+        terms: &ClaimTerms,
         rng: &mut impl Rng,
     ) -> Result<Vec<Claim>, LedgerError> {
         let ids: Vec<_> = sessions.iter().map(|session| session.0).collect();
         let mut change = self.write().await?;
         let (now, rows) = either!(&mut change, change => change.look(&ids).await?);
         let mut rows: HashMap<i64, ClaimRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let judged: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                rows.remove(id)
+                    .map_or(Err(Claim::Unknown), |row| row.judge(now))
+            })
+            .collect();
+        let later = match terms.subject {
+            Some(limit) => {
+                let free = judged.iter().flatten();
+                let people = free.filter_map(|row| Some((row.id, row.person()?)));
+                change.take_turns(people, limit).await?
+            }
+            None => HashMap::new(),
+        };
         let mut grants = Vec::with_capacity(ids.len());
-        let claims = ids.iter().map(|id| match rows.remove(id) {
-            None => Claim::Unknown,
-            Some(row) => row.judge(now).unwrap_or_else(|| {
-                let grant = row.grant(now.plus(lease), rng);
+        let mut postponed = Vec::new();
+        let claims = judged.into_iter().map(|judged| match judged {
+            Err(claim) => claim,
+            Ok(row) => {
+                if let Some(due_at) = later.get(&row.id) {
+                    postponed.push(row.postpone(*due_at));
+                    return Claim::Postponed;
+                }
+                let grant = row.grant(now.plus(terms.lease), rng);
                 let lease = self.keys.lease(row, &grant);
                 grants.push(grant);
                 Claim::Granted(Box::new(lease))
-            }),
+            }
         });
         let claims = claims.collect();
+        if !postponed.is_empty() {
+            either!(&mut change, change => change.postpone(&postponed, terms.quiet).await?);
+        }
         if !grants.is_empty() {
-            either!(&mut change, change => change.grant(&grants, quiet).await?);
+            either!(&mut change, change => change.grant(&grants, terms.quiet).await?);
+        }
+        if !(grants.is_empty() && postponed.is_empty()) {
             fail::fail_point!("claim-before-commit", |_| std::process::abort());
             change.commit().await?;
         }
@@ -134,16 +183,29 @@ impl Ledger {
 }
 
 impl ClaimRow {
-    /// Why it is not granted; `None` if it is.
-    fn judge(&self, now: Timestamp) -> Option<Claim> {
+    /// Itself if nothing but its person's turn is against it, else what is.
+    fn judge(self, now: Timestamp) -> Result<Self, Claim> {
         let later = |time: Option<i64>| time.is_some_and(|time| time > now.as_millis());
         match self.state.as_str() {
-            "migrated" | "skipped" | "dead" => Some(Claim::Finished),
-            _ if self.run_state != "active" => Some(Claim::Paused),
-            "running" if later(self.lease_until) => Some(Claim::HeldElsewhere),
-            "waiting" if later(self.due_at) => Some(Claim::NotDue),
-            _ if self.in_use => Some(Claim::HeldElsewhere),
-            _ => None,
+            "migrated" | "skipped" | "dead" => Err(Claim::Finished),
+            _ if self.run_state != "active" => Err(Claim::Paused),
+            "running" if later(self.lease_until) => Err(Claim::HeldElsewhere),
+            "waiting" if later(self.due_at) => Err(Claim::NotDue),
+            _ if self.in_use => Err(Claim::HeldElsewhere),
+            _ => Ok(self),
+        }
+    }
+
+    fn person(&self) -> Option<SubjectKey> {
+        subject_key(self.subject.as_deref(), self.email.as_deref())
+    }
+
+    fn postpone(&self, due_at: Timestamp) -> Postponed {
+        Postponed {
+            session: self.id,
+            run: self.run_id,
+            due_at,
+            taken_over: self.state == "running",
         }
     }
 

@@ -22,7 +22,8 @@ pub struct Due {
     pub session: SessionId,
     /// What the order goes by: when its wait ended, or when its token expires.
     pub urgent_at: Timestamp,
-    /// It is tried again. What waits was begun before what is queued, and goes first.
+    /// It has waited. What waits was begun before what is queued, or was promised a turn, and goes
+    /// first.
     pub waiting: bool,
 }
 

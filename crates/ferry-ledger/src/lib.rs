@@ -16,6 +16,9 @@
 //! | [`replay`] | give dead sessions another chance |
 //! | [`history`] | all that happened to one session |
 //! | [`foreign`] | messages that are not ours |
+//! | [`budgets`] | take permits of shared rates, report what calls came to |
+//! | [`subjects`] | whose turn it is, of one person's sessions |
+//! | [`watch`] | pause a run in which one cause befalls many |
 //! | [`mappings`] | legacy session → Stytch session |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
@@ -24,6 +27,7 @@
 //! | [`seal`] | what is secret at rest |
 
 pub mod audit_log;
+pub mod budgets;
 pub mod cancel;
 pub mod claim;
 mod clock;
@@ -44,7 +48,9 @@ pub mod roles;
 pub mod runs;
 pub mod seal;
 mod sqlite;
+pub mod subjects;
 pub mod sweep;
+pub mod watch;
 pub mod workers;
 
 pub use clock::{Clock, SystemClock};

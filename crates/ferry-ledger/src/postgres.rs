@@ -18,6 +18,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
 mod audit_log;
+mod budgets;
 mod cancel;
 mod claim;
 mod clock;
@@ -34,8 +35,10 @@ mod report;
 mod roles;
 mod runs;
 mod settings;
+mod subjects;
 mod sweep;
 mod waits;
+mod watch;
 mod workers;
 
 use clock::ServerClock;

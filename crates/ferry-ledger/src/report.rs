@@ -1,6 +1,8 @@
-//! Books, failures and audit of a run.
+//! Books, failures, audit and outlook of a run.
 
+use ferry_core::Timestamp;
 use ferry_core::books::Books;
+use ferry_core::forecast::Expiries;
 use ferry_core::id::RunId;
 use serde::Serialize;
 
@@ -113,5 +115,15 @@ impl Ledger {
             revoked: row.revoked.unsigned_abs(),
             second_look: row.second_look.unsigned_abs(),
         })
+    }
+    /// When the tokens expire of the run's sessions that are not final, to the minute, rounded
+    /// down. Reads all its sessions.
+    pub async fn expiries(&self, run: RunId) -> Result<Expiries, LedgerError> {
+        let counts = either!(long &self.database, database => database.expiries(run).await?);
+        let counts = counts.into_iter().map(|(minute, count)| {
+            let minute = minute.saturating_mul(60_000);
+            (Timestamp::from_millis(minute), count.unsigned_abs())
+        });
+        Ok(Expiries::new(counts))
     }
 }

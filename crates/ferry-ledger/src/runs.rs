@@ -91,12 +91,17 @@ impl Ledger {
 
     /// Stops calling this run's sessions. The first cause stands.
     pub async fn pause(&self, run: RunId, cause: PauseCause) -> Result<(), LedgerError> {
-        either!(&self.database, database => database.pause(run, cause).await)
+        let mut change = self.write().await?;
+        either!(&mut change, change => change.pause(run, cause).await?);
+        change.commit().await
     }
 
-    /// Goes on with a paused run.
+    /// Goes on with a paused run. What was watched for bursts of failures is forgotten, or it would
+    /// pause again at once.
     pub async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
-        either!(&self.database, database => database.resume(run).await)
+        let mut change = self.write().await?;
+        either!(&mut change, change => change.resume(run).await?);
+        change.commit().await
     }
 
     /// The runs whose sessions may be called, the oldest first.

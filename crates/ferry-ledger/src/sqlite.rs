@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
 mod audit_log;
+mod budgets;
 mod cancel;
 mod claim;
 mod dead;
@@ -27,10 +28,12 @@ mod report;
 mod roles;
 mod rows;
 mod runs;
+mod subjects;
 mod sweep;
+mod watch;
 mod workers;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading, rounded_down};
 use crate::error::LedgerError;
 use crate::ledger::migrated;
 
@@ -64,6 +67,7 @@ pub(crate) struct SqliteLedger {
 #[derive(Debug)]
 pub(crate) struct SqliteChange {
     pub(crate) transaction: Transaction<'static, Sqlite>,
+    began: Reading,
     now: Timestamp,
 }
 
@@ -111,9 +115,11 @@ impl SqliteLedger {
             }
             begun => begun?,
         };
+        let began = Reading::of(&*self.clock);
         Ok(SqliteChange {
             transaction,
-            now: self.now(),
+            began,
+            now: rounded_down(began.now),
         })
     }
 }

@@ -32,6 +32,8 @@ pub struct Progress {
     pub records: AtomicU64,
     /// Bytes of the export read, as it lies on disk.
     pub bytes: AtomicU64,
+    /// Sessions among the records whose subject neither a column nor their token tells.
+    pub without_subject: AtomicU64,
 }
 
 /// Why registering ended.
@@ -111,11 +113,19 @@ impl Registrar<'_> {
         rng: &mut StdRng,
     ) -> Result<Registered, LedgerError> {
         let records = rows.len() as u64;
+        let without_subject = rows.iter().filter(|row| is_without_subject(row)).count() as u64;
         let registered = registration.add(rows, rng).await?;
         self.progress.records.fetch_add(records, Ordering::Relaxed);
         self.progress.bytes.store(bytes, Ordering::Relaxed);
+        self.progress
+            .without_subject
+            .fetch_add(without_subject, Ordering::Relaxed);
         Ok(registered)
     }
+}
+
+fn is_without_subject(row: &ExportRow) -> bool {
+    matches!(row, ExportRow::Session(session) if session.facts.subject.is_none())
 }
 
 struct Batch {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ferry_core::failure::{Judgement, judge};
+use ferry_core::failure::judge;
 use ferry_core::outcome::{CallOutcome, NotSent, Refusal, Unanswered};
 
 /// Why a call came to nothing. Its text tells what to do, and never repeats a body.
@@ -71,17 +71,7 @@ fn show_refusal(refusal: &Refusal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(request_id) = &refusal.request_id {
         write!(f, " ({request_id})")?;
     }
-    write!(f, ": {}", remedy(refusal))
-}
-
-fn remedy(refusal: &Refusal) -> &'static str {
-    match judge(refusal) {
-        Judgement::SetUp(cause) => cause.remedy(),
-        Judgement::Session(reason) => reason.remedy(),
-        Judgement::Capacity => "wait, and lower the rate",
-        Judgement::Transient => "try again; see status.stytch.com if it lasts",
-        Judgement::Ambiguous => "look at the legacy provider's log for UserInfo errors",
-    }
+    write!(f, ": {}", judge(refusal).remedy())
 }
 
 #[cfg(test)]
@@ -103,7 +93,7 @@ mod tests {
         });
         assert_eq!(
             failure.to_string(),
-            "Stytch answered 503 (request-id-test-1): try again; see status.stytch.com if it lasts"
+            "Stytch answered 503 (request-id-test-1): wait; see status.stytch.com if it lasts"
         );
     }
 }

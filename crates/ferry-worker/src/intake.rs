@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferry_core::id::SessionId;
 use ferry_ledger::LedgerError;
-use ferry_ledger::claim::{Claim, Lease};
+use ferry_ledger::claim::{Claim, ClaimTerms, Lease};
 use ferry_queue::{Cause, Consumer, Delivery};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -121,7 +121,15 @@ impl Intake<'_> {
         let claims = self
             .tools
             .ledger
-            .claim(&sessions, settings.lease, settings.quiet, &mut self.rng)
+            .claim(
+                &sessions,
+                &ClaimTerms {
+                    lease: settings.lease,
+                    quiet: settings.quiet,
+                    subject: None,
+                },
+                &mut self.rng,
+            )
             .await?;
         Ok(sessions.into_iter().zip(claims).collect())
     }

@@ -122,7 +122,8 @@ pub(crate) struct WorkArgs {
     /// Leave when no run has anything left to call or to look up. Paused runs are not waited for.
     #[arg(long)]
     pub(crate) until_empty: bool,
-    /// Sessions per second of this worker, or `unlimited` (on loopback only).
+    /// Calls to Stytch per second, of all workers together, or `unlimited` (on loopback only). Give
+    /// all the same.
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
     /// Calls in flight at once.

@@ -7,6 +7,7 @@ mod duration;
 mod env_file;
 mod load;
 mod rate;
+mod rates;
 mod reference;
 mod secret;
 mod show;
@@ -23,6 +24,7 @@ pub(crate) use duration::Period;
 pub(crate) use env_file::Environment;
 pub(crate) use load::{Loaded, Overrides, load};
 pub(crate) use rate::Rate;
+pub(crate) use rates::Rates;
 pub(crate) use reference::reference;
 pub(crate) use secret::{Secret, ServiceUrl};
 pub(crate) use show::show;
@@ -85,15 +87,6 @@ pub(crate) enum Api {
     B2b,
     /// Users.
     Consumer,
-}
-
-/// How fast.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Rates {
-    /// Calls to Stytch per second, all kinds together: 1 to 10000, or `unlimited` (on loopback
-    /// only). 65 is what Stytch's guides allow bulk scripts. A higher one is answered with 429.
-    pub(crate) stytch: Rate,
 }
 
 /// How the worker works.

@@ -1,5 +1,6 @@
 //! Puts the parts of a crossing together.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -76,7 +77,7 @@ impl Crossing {
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
-            pace: Arc::new(Pace::new(config.rates.stytch.per_second())),
+            pace: Arc::new(Pace::new(whole(config.rates.stytch))),
             tally: Arc::new(Tally::default()),
             settings: Arc::new(settings(config)),
         };
@@ -132,10 +133,21 @@ impl Crossing {
 
 /// How many messages the dispatcher keeps ahead of the workers.
 pub(crate) fn window(config: &Config) -> usize {
-    let rate = config.rates.stytch.per_second();
-    rate.map_or(UNLIMITED_WINDOW, |rate| {
+    whole(config.rates.stytch).map_or(UNLIMITED_WINDOW, |rate| {
         (rate.get() * WINDOW_SECONDS) as usize
     })
+}
+
+/// The rate in whole calls per second, at least one.
+fn whole(rate: Rate) -> Option<NonZeroU32> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate has bounds: up to 10,000"
+    )]
+    let whole = |rate: ferry_core::budget::Rate| rate.as_per_second() as u32;
+    let rate = rate.per_second().map(whole)?;
+    Some(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
 }
 
 fn settings(config: &Config) -> Settings {

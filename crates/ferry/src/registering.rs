@@ -1,6 +1,7 @@
 //! From an export to the ledger, with its progress.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -50,7 +51,7 @@ impl Registering<'_> {
     ) -> Result<Option<Run>> {
         let from_pipe = self.export == Path::new("-");
         loop {
-            match read(self.ledger, &run, export, stop, rng).await {
+            match self.read(&run, export, stop, rng).await {
                 Ok(true) => return Ok(Some(self.ledger.run(&run.name).await?)),
                 Ok(false) => return Ok(None),
                 Err(error) if is_elsewhere(&error) && !from_pipe => {
@@ -66,6 +67,67 @@ impl Registering<'_> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Takes the export in, from where it was left. False: told to stop before its end.
+    async fn read(
+        &self,
+        run: &Run,
+        export: Export,
+        stop: &CancellationToken,
+        rng: &mut StdRng,
+    ) -> Result<bool> {
+        if run.state != RunState::Registering {
+            let (mut export, records) = (export, run.rows_read);
+            tokio::task::spawn_blocking(move || export.expect_end(records)).await??;
+            return Ok(true);
+        }
+        let progress = register::Progress::default();
+        let bytes = export.progress().bytes_total();
+        let began = Instant::now();
+        let registrar = Registrar {
+            ledger: self.ledger,
+            progress: &progress,
+            stop,
+        };
+        let done = CancellationToken::new();
+        let registered = async {
+            let _done = done.drop_guard_ref();
+            registrar.register(run, export, rng).await
+        };
+        let shown = progress::of_registering(&progress, bytes, &done);
+        let register::Ended::Complete(registered) = tokio::join!(registered, shown).0? else {
+            return Ok(false);
+        };
+        tracing::info!(
+            run.name = run.name,
+            sessions = registered.added,
+            duplicates = registered.duplicates,
+            revived = registered.revived,
+            rejected = registered.rejected,
+            seconds = format!("{:.1}", began.elapsed().as_secs_f64()),
+            "registered"
+        );
+        if registered == ferry_ledger::register::Registered::default() && run.rows_read == 0 {
+            tracing::warn!("the export has a header and no rows");
+        }
+        self.tell_of_subjects(run, progress.without_subject.load(Ordering::Relaxed))?;
+        Ok(true)
+    }
+
+    /// The limit per person holds for those who are known only.
+    fn tell_of_subjects(&self, run: &Run, unknown: u64) -> Result<()> {
+        if unknown > 0
+            && let Some(limit) = self.config.rates.in_force()?.subject
+        {
+            tracing::warn!(
+                run.name = run.name,
+                sessions = unknown,
+                limit = %limit,
+                "the subject of these sessions is unknown, so the limit per person is not kept for them: name its column in export.columns.subject"
+            );
+        }
+        Ok(())
     }
 
     /// Until the others are through, or gone. False: told to stop.
@@ -141,49 +203,4 @@ async fn begin(ledger: &Ledger, export: &Export, name: Option<&str>) -> Result<R
     }
     tracing::info!(run.name = run.name, run.state = %run.state, source = run.source, "run");
     Ok(run)
-}
-
-/// Takes the export in, from where it was left. False: told to stop before its end.
-async fn read(
-    ledger: &Ledger,
-    run: &Run,
-    export: Export,
-    stop: &CancellationToken,
-    rng: &mut StdRng,
-) -> Result<bool> {
-    if run.state != RunState::Registering {
-        let (mut export, records) = (export, run.rows_read);
-        tokio::task::spawn_blocking(move || export.expect_end(records)).await??;
-        return Ok(true);
-    }
-    let progress = register::Progress::default();
-    let bytes = export.progress().bytes_total();
-    let began = Instant::now();
-    let registrar = Registrar {
-        ledger,
-        progress: &progress,
-        stop,
-    };
-    let done = CancellationToken::new();
-    let registered = async {
-        let _done = done.drop_guard_ref();
-        registrar.register(run, export, rng).await
-    };
-    let shown = progress::of_registering(&progress, bytes, &done);
-    let register::Ended::Complete(registered) = tokio::join!(registered, shown).0? else {
-        return Ok(false);
-    };
-    tracing::info!(
-        run.name = run.name,
-        sessions = registered.added,
-        duplicates = registered.duplicates,
-        revived = registered.revived,
-        rejected = registered.rejected,
-        seconds = format!("{:.1}", began.elapsed().as_secs_f64()),
-        "registered"
-    );
-    if registered == ferry_ledger::register::Registered::default() && run.rows_read == 0 {
-        tracing::warn!("the export has a header and no rows");
-    }
-    Ok(true)
 }

@@ -1,5 +1,6 @@
 //! The report of a run: its books, its failures, and what to do.
 
+mod forecast;
 mod text;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ferry_core::books::Books;
+use ferry_core::id::RunId;
 use ferry_core::progress::rate_per_second;
 use ferry_core::reason::{DeadReason, SkipReason};
 use ferry_core::state::RunState;
@@ -15,6 +17,9 @@ use ferry_ledger::Ledger;
 use ferry_ledger::report::FailureCount;
 use ferry_ledger::runs::Run;
 use serde::Serialize;
+
+use self::forecast::{Forecast, Pace};
+use crate::config::Rates;
 
 /// The report; its JSON form is documented in docs/report.md.
 #[derive(Debug, Serialize)]
@@ -30,6 +35,8 @@ pub(crate) struct Report {
     failures: Vec<Failure>,
     duration_seconds: f64,
     rate_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejects_file: Option<PathBuf>,
 }
@@ -61,6 +68,7 @@ impl Report {
     /// Reads the run from the ledger. `migrated_before` and `duration` tell the rate.
     pub(crate) async fn of(
         ledger: &Ledger,
+        rates: &Rates,
         run: &str,
         migrated_before: u64,
         duration: Duration,
@@ -69,6 +77,11 @@ impl Report {
         let books = ledger.books(run.id).await?;
         let audit = ledger.audit(run.id).await?;
         let failures = ledger.failures(run.id).await?;
+        let forecast = if books.open() > 0 {
+            forecast(ledger, rates, run.id).await?
+        } else {
+            None
+        };
         let cause = run.pause_cause;
         Ok(Self {
             run: run.name,
@@ -89,14 +102,15 @@ impl Report {
                 books.migrated.saturating_sub(migrated_before),
                 duration,
             )),
+            forecast,
             rejects_file: None,
         })
     }
 
     /// The report of a run as it stands, from its beginning to now or to its end.
-    pub(crate) async fn of_status(ledger: &Ledger, run: &Run) -> Result<Self> {
+    pub(crate) async fn of_status(ledger: &Ledger, rates: &Rates, run: &Run) -> Result<Self> {
         let end = run.finished_at.unwrap_or_else(|| ledger.now());
-        Self::of(ledger, &run.name, 0, end.since(run.began_at)).await
+        Self::of(ledger, rates, &run.name, 0, end.since(run.began_at)).await
     }
 
     pub(crate) fn with_rejects_file(self, rejects_file: Option<PathBuf>) -> Self {
@@ -114,6 +128,15 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// What comes of the open sessions of a run, if anything limits its rate.
+async fn forecast(ledger: &Ledger, rates: &Rates, run: RunId) -> Result<Option<Forecast>> {
+    let Some(pace) = Pace::of(rates, &ledger.budgets().await?)? else {
+        return Ok(None);
+    };
+    let expiries = ledger.expiries(run).await?;
+    Ok(Some(pace.forecast(&expiries, ledger.now())))
 }
 
 impl From<FailureCount> for Failure {

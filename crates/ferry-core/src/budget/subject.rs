@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -63,6 +64,12 @@ impl SubjectLimit {
     /// How far ahead of now a bucket with room for one more call may be full again.
     fn tolerance(self) -> Duration {
         self.spacing().saturating_mul(self.burst.get() - 1)
+    }
+}
+
+impl fmt::Display for SubjectLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at once, then {}", self.burst, self.sustained)
     }
 }
 

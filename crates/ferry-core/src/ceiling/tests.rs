@@ -209,3 +209,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_changed_configuration_takes_effect_at_once() {
+    let rate = |calls| config(calls).configured;
+    let mut ceiling = Ceiling::new(config(65.0));
+    for (before, after) in [(65.0, 100.0), (100.0, 30.0), (30.0, 12.5)] {
+        ceiling.reconfigure(rate(before), config(after));
+        assert_eq!(ceiling.rate(config(after)), rate(after));
+        assert!(!ceiling.is_lowered(config(after)));
+    }
+}
+
+#[test]
+fn a_rate_that_was_found_outlives_a_changed_configuration() {
+    let rate = |calls| config(calls).configured;
+    let mut ceiling = Ceiling::new(config(64.0));
+    ceiling.observe(report(&ceiling, 0, 10), config(64.0), at(0));
+    assert_eq!(ceiling.rate(config(64.0)), rate(32.0));
+    ceiling.reconfigure(rate(64.0), config(100.0));
+    assert_eq!(ceiling.rate(config(100.0)), rate(32.0));
+    assert!(ceiling.is_lowered(config(100.0)));
+    ceiling.reconfigure(rate(100.0), config(20.0));
+    assert_eq!(ceiling.rate(config(20.0)), rate(20.0));
+}

@@ -230,11 +230,22 @@ fn the_documentation_has_a_line_for_each_name_and_each_status() {
     }
     assert_eq!(table.lines().count(), 2 + FAILURES.len() + 5);
     assert!(table.contains(
-        "| `server_unavailable` | 503 | transient: tried again | maybe | yes | nothing at first; see status.stytch.com if it lasts |\n"
+        "| `server_unavailable` | 503 | transient: tried again | maybe | yes | wait; see status.stytch.com if it lasts |\n"
     ));
     for line in table.lines() {
         assert_eq!(line.matches('|').count(), 7, "{line}");
     }
+}
+
+#[test]
+fn the_documentation_has_this_table() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/failures.md");
+    let page = std::fs::read_to_string(page).unwrap_or_default();
+    let table = failures_as_markdown();
+    assert!(
+        page.contains(&table),
+        "put this into docs/failures.md:\n{table}"
+    );
 }
 
 proptest! {

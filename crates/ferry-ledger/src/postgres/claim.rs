@@ -6,7 +6,7 @@ use ferry_core::Timestamp;
 
 use super::PostgresChange;
 use crate::LedgerError;
-use crate::claim::{ClaimRow, Grant};
+use crate::claim::{ClaimRow, Grant, Postponed};
 use crate::register::milliseconds;
 
 impl PostgresChange {
@@ -73,6 +73,45 @@ impl PostgresChange {
         .bind(ids)
         .bind(attempts)
         .bind(ends)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Those that were taken over are fenced, as by a grant: their holders may still come.
+    pub(crate) async fn postpone(
+        &mut self,
+        postponed: &[Postponed],
+        quiet: Duration,
+    ) -> Result<(), LedgerError> {
+        let taken_over = postponed.iter().filter(|postponed| postponed.taken_over);
+        let taken_over: Vec<_> = taken_over.map(|postponed| postponed.session).collect();
+        if !taken_over.is_empty() {
+            self.append_taken_over(&taken_over, quiet).await?;
+        }
+        let ids: Vec<_> = postponed
+            .iter()
+            .map(|postponed| postponed.session)
+            .collect();
+        let runs: Vec<_> = postponed.iter().map(|postponed| postponed.run).collect();
+        let due: Vec<_> = postponed.iter().map(|p| p.due_at.as_millis()).collect();
+        sqlx::query(
+            "/* claim: postpone */ WITH p AS MATERIALIZED (
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+                     AS p (id, run_id, due_at)),
+             waits AS (
+                 INSERT INTO waiting (session_id, run_id, due_at) SELECT id, run_id, due_at FROM p
+                 ON CONFLICT (session_id) DO UPDATE
+                     SET run_id = excluded.run_id, due_at = excluded.due_at)
+             UPDATE sessions AS s SET
+                 unknown_outcomes = unknown_outcomes + (state = 'running')::int,
+                 fence = fence + (state = 'running')::int,
+                 state = 'waiting', attempt_id = NULL, lease_until = NULL
+             FROM p WHERE s.id = p.id",
+        )
+        .bind(ids)
+        .bind(runs)
+        .bind(due)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())

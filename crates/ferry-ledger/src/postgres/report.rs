@@ -61,4 +61,17 @@ impl PostgresLedger {
         );
         Ok(row.bind(run.0).fetch_one(&self.pool).await?)
     }
+    /// Minutes since the Unix epoch, and how many expire within each.
+    pub(crate) async fn expiries(&self, run: RunId) -> Result<Vec<(i64, i64)>, LedgerError> {
+        let mut snapshot = self.look_through().await?;
+        let counts = sqlx::query_as(
+            "/* expiries */ SELECT token_expires_at / 60000 AS minute, COUNT(*) FROM sessions
+             WHERE run_id = $1 AND state IN ('queued', 'waiting', 'running') GROUP BY minute",
+        )
+        .bind(run.0)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        snapshot.commit().await?;
+        Ok(counts)
+    }
 }

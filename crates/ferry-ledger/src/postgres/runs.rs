@@ -1,7 +1,6 @@
 //! Begin, pause, resume and finish a run.
 
 use ferry_core::id::RunId;
-use ferry_core::reason::PauseCause;
 
 use super::PostgresLedger;
 use crate::LedgerError;
@@ -52,29 +51,6 @@ impl PostgresLedger {
         sqlx::query(
             "/* end_registering */ UPDATE runs SET state = 'active', registered_at = ferry_now()
              WHERE id = $1 AND state = 'registering'",
-        )
-        .bind(run.0)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn pause(&self, run: RunId, cause: PauseCause) -> Result<(), LedgerError> {
-        sqlx::query(
-            "/* pause */ UPDATE runs SET state = 'paused', pause_cause = $2
-             WHERE id = $1 AND state = 'active'",
-        )
-        .bind(run.0)
-        .bind(<&str>::from(cause))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
-        sqlx::query(
-            "/* resume */ UPDATE runs SET state = 'active', pause_cause = NULL
-             WHERE id = $1 AND state = 'paused'",
         )
         .bind(run.0)
         .execute(&self.pool)

@@ -7,7 +7,7 @@ use ferry_core::Timestamp;
 use super::SqliteChange;
 use super::rows::json_rows;
 use crate::LedgerError;
-use crate::claim::{ClaimRow, Grant};
+use crate::claim::{ClaimRow, Grant, Postponed};
 
 impl SqliteChange {
     /// The time, and those of the sessions that there are.
@@ -64,6 +64,36 @@ impl SqliteChange {
         .bind(&leases)
         .execute(&mut *self.transaction)
         .await?;
+        Ok(())
+    }
+    /// Those that were taken over are fenced, as by a grant: their holders may still come.
+    pub(crate) async fn postpone(
+        &mut self,
+        postponed: &[Postponed],
+        quiet: Duration,
+    ) -> Result<(), LedgerError> {
+        for postponed in postponed.iter().filter(|postponed| postponed.taken_over) {
+            self.append_taken_over(postponed.session, quiet).await?;
+        }
+        let rows: Vec<_> = postponed
+            .iter()
+            .map(|postponed| (postponed.session, postponed.run, postponed.due_at))
+            .collect();
+        let rows = json_rows(&rows);
+        for statement in [
+            "/* claim: postpone */ UPDATE sessions SET
+                 unknown_outcomes = unknown_outcomes + (state = 'running'),
+                 fence = fence + (state = 'running'),
+                 state = 'waiting', attempt_id = NULL, lease_until = NULL
+             FROM json_each(?1) AS j WHERE sessions.id = j.value ->> 0",
+            "/* claim: waiting */ INSERT OR REPLACE INTO waiting (session_id, run_id, due_at)
+             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)",
+        ] {
+            sqlx::query(statement)
+                .bind(&rows)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
         Ok(())
     }
 }

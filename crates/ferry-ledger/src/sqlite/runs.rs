@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use ferry_core::id::RunId;
-use ferry_core::reason::PauseCause;
 
 use super::SqliteLedger;
 use crate::LedgerError;
@@ -60,29 +59,6 @@ impl SqliteLedger {
         )
         .bind(run.0)
         .bind(self.now().as_millis())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn pause(&self, run: RunId, cause: PauseCause) -> Result<(), LedgerError> {
-        sqlx::query(
-            "/* pause */ UPDATE runs SET state = 'paused', pause_cause = ?2
-             WHERE id = ?1 AND state = 'active'",
-        )
-        .bind(run.0)
-        .bind(<&str>::from(cause))
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn resume(&self, run: RunId) -> Result<(), LedgerError> {
-        sqlx::query(
-            "/* resume */ UPDATE runs SET state = 'active', pause_cause = NULL
-             WHERE id = ?1 AND state = 'paused'",
-        )
-        .bind(run.0)
         .execute(&self.writer)
         .await?;
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ferry_core::Timestamp;
 use ferry_core::id::{RunId, SessionId};
 use ferry_core::session::ExportRow;
-use ferry_ledger::claim::{Claim, Lease};
+use ferry_ledger::claim::{Claim, ClaimTerms, Lease};
 use ferry_ledger::due::DueCursor;
 use ferry_ledger::record::Finished;
 use ferry_ledger::register::Registered;
@@ -27,6 +27,13 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 pub(crate) const QUIET: Duration = Duration::from_secs(45);
 /// From the first look to the second.
 pub(crate) const SECOND_LOOK: Duration = Duration::from_mins(10);
+
+/// On these terms each claim is made that does not say otherwise.
+pub(crate) const TERMS: ClaimTerms = ClaimTerms {
+    lease: LEASE,
+    quiet: QUIET,
+    subject: None,
+};
 
 /// An opened, empty ledger, its clock, and a look at its tables.
 pub(crate) struct Bench {
@@ -117,10 +124,7 @@ impl Bench {
     /// What a claim of this person's session gives.
     pub(crate) async fn claim(&mut self, person: &Person) -> Result<Claim, LedgerError> {
         let session = self.session(person).await;
-        let claims = self
-            .ledger
-            .claim(&[session], LEASE, QUIET, &mut self.rng)
-            .await?;
+        let claims = self.ledger.claim(&[session], &TERMS, &mut self.rng).await?;
         let [claim] = <[Claim; 1]>::try_from(claims).expect("one claim for one session");
         Ok(claim)
     }

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::Barrier;
 
 use crate::backends::keys;
-use crate::bench::{Bench, LEASE, QUIET};
+use crate::bench::{Bench, LEASE, QUIET, TERMS};
 use crate::clock::noon_plus;
 use crate::ends::{dead, deferred, migrated, skipped};
 use crate::people::{alice_active, bob_expired, carol_active, dave_in_a_hurry};
@@ -146,10 +146,7 @@ async fn each_session_of_a_batch_has_its_answer_in_its_place(
     let bob = bench.session(&bob_expired()).await;
     let alice = bench.session(&alice_active()).await;
     let batch = [carol, SessionId(404), bob, alice];
-    let claims = bench
-        .ledger
-        .claim(&batch, LEASE, QUIET, &mut bench.rng)
-        .await?;
+    let claims = bench.ledger.claim(&batch, &TERMS, &mut bench.rng).await?;
     let [
         Claim::Granted(first),
         Claim::Unknown,
@@ -161,7 +158,7 @@ async fn each_session_of_a_batch_has_its_answer_in_its_place(
     };
     assert_eq!((first.session, last.session), (carol, alice));
     assert_ne!(first.attempt, last.attempt);
-    let none = bench.ledger.claim(&[], LEASE, QUIET, &mut bench.rng);
+    let none = bench.ledger.claim(&[], &TERMS, &mut bench.rng);
     assert!(none.await?.is_empty());
     Ok(())
 }
@@ -245,7 +242,7 @@ async fn claim_after(
 ) -> Result<Claim, LedgerError> {
     let mut rng = StdRng::seed_from_u64(seed);
     start.wait().await;
-    let claims = ledger.claim(&[session], LEASE, QUIET, &mut rng).await?;
+    let claims = ledger.claim(&[session], &TERMS, &mut rng).await?;
     Ok(claims.into_iter().next().expect("one answer"))
 }
 

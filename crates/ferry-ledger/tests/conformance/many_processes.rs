@@ -17,7 +17,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
 use crate::backends::{keys, postgres};
-use crate::bench::{Bench, LEASE, QUIET, source};
+use crate::bench::{Bench, TERMS, source};
 use crate::clock::noon_plus;
 use crate::ends::{halted, migrated, retried};
 use crate::people::{Person, a_crowd, alice_active};
@@ -64,7 +64,7 @@ impl Worker {
             self.sessions.shuffle(&mut self.rng);
             let batch = self.sessions.len().min(20);
             let batch = self.sessions[..batch].to_vec();
-            let claims = self.ledger.claim(&batch, LEASE, QUIET, &mut self.rng);
+            let claims = self.ledger.claim(&batch, &TERMS, &mut self.rng);
             let mut leases = Vec::new();
             for (session, claim) in batch.iter().zip(claims.await?) {
                 match claim {
@@ -241,7 +241,7 @@ async fn newer_tokens_come_while_the_sessions_are_called() -> Result<(), LedgerE
             let mut carried = HashSet::new();
             sessions.shuffle(&mut rng);
             for batch in sessions.chunks(7) {
-                let claims = ledger.claim(batch, LEASE, QUIET, &mut rng).await?;
+                let claims = ledger.claim(batch, &TERMS, &mut rng).await?;
                 let leases = claims.into_iter().filter_map(|claim| match claim {
                     Claim::Granted(lease) => Some(migrated(&lease)),
                     _ => None,
@@ -290,7 +290,7 @@ async fn each_page_has_room_for_a_claim_of_all_its_rows() -> Result<(), LedgerEr
     let due = bench.due(run, &mut DueCursor::default(), 10_000).await?;
     for batch in due.chunks(128) {
         let rng = &mut bench.rng;
-        bench.ledger.claim(batch, LEASE, QUIET, rng).await?;
+        bench.ledger.claim(batch, &TERMS, rng).await?;
     }
     // A connection tells what it did when it ends, if not sooner.
     bench.ledger.close().await;

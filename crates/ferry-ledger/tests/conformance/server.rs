@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferry_core::Timestamp;
+use ferry_core::budget::Moment;
 use ferry_ledger::{Ledger, PostgresSettings, PostgresUrl};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -20,9 +20,10 @@ const URL_VARIABLE: &str = "TEST_POSTGRES_URL";
 const TEMPLATE_LOCK: &str = "SELECT pg_advisory_lock(7373)";
 const TEMPLATE_UNLOCK: &str = "SELECT pg_advisory_unlock(7373)";
 
-/// Time that stands still. The ledger asks `ferry_now`, whatever it is.
+/// Time that stands still. The ledger asks `ferry_now_micros`, whatever it is, and `ferry_now`, which
+/// is the same.
 const CLOCK: &str = "CREATE TABLE test_clock (now bigint NOT NULL);
-    CREATE OR REPLACE FUNCTION ferry_now() RETURNS bigint LANGUAGE sql VOLATILE
+    CREATE OR REPLACE FUNCTION ferry_now_micros() RETURNS bigint LANGUAGE sql VOLATILE
         AS 'SELECT now FROM test_clock'";
 
 /// A database, dropped with the last clone.
@@ -86,9 +87,9 @@ impl Server {
         connect(&self.url()).await
     }
 
-    pub(crate) fn set_clock(&self, now: Timestamp) {
+    pub(crate) fn set_clock(&self, now: Moment) {
         apart(async {
-            let set = format!("UPDATE test_clock SET now = {}", now.as_millis());
+            let set = format!("UPDATE test_clock SET now = {}", now.as_micros());
             run(&mut self.connect().await, set).await;
         });
     }
@@ -123,7 +124,10 @@ async fn make_template(connection: &mut PgConnection, admin: &Url, name: &str) {
         ledger.expect("an empty database").close().await;
         let mut inside = connect(&url).await;
         run(&mut inside, CLOCK.to_owned()).await;
-        let noon = format!("INSERT INTO test_clock VALUES ({})", NOON.as_millis());
+        let noon = format!(
+            "INSERT INTO test_clock VALUES ({})",
+            Moment::from(NOON).as_micros()
+        );
         run(&mut inside, noon).await;
         inside.close().await.expect("closed");
         let rename = format!("ALTER DATABASE {unfinished} RENAME TO {name}");

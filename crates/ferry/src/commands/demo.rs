@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::BufWriter;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use ferry_core::budget;
 use ferry_ledger::Ledger;
 use ferry_sim::export::{self, Summary};
 use ferry_sim::{Faults, Options, Population, SessionState, Simulator};
@@ -21,7 +21,7 @@ use crate::{stop, telemetry};
 
 const FOLDER: &str = "ferry-demo";
 /// Fast enough for a minute, slow enough to watch.
-const RATE: NonZeroU32 = NonZeroU32::new(400).expect("not zero");
+const CALLS_PER_SECOND: f64 = 400.0;
 
 pub(super) async fn execute(global: Global, args: DemoArgs) -> Result<Exit> {
     // A demonstration is not to call a project that happens to be configured: defaults only.
@@ -39,7 +39,7 @@ pub(super) async fn execute(global: Global, args: DemoArgs) -> Result<Exit> {
     if !args.json {
         introduce(&simulator, &written, &file);
     }
-    settle_in(&mut loaded, &simulator, &folder);
+    settle_in(&mut loaded, &simulator, &folder)?;
     let stop = stop::on_signals(None)?;
     let run = RunArgs {
         export: file,
@@ -87,13 +87,13 @@ fn write_export(simulator: &Simulator, file: &Path) -> Result<Summary> {
 }
 
 /// Points the settings at the simulator.
-fn settle_in(loaded: &mut Loaded, simulator: &Simulator, folder: &Path) {
+fn settle_in(loaded: &mut Loaded, simulator: &Simulator, folder: &Path) -> Result<()> {
     let config = &mut loaded.config;
     let credentials = simulator.credentials();
     config.stytch.base_url = Some(simulator.base_url().to_owned());
     config.stytch.project_id.clone_from(&credentials.project_id);
     config.stytch.secret = credentials.secret.clone().into();
-    config.rates.stytch = Rate::PerSecond(RATE);
+    config.rates.stytch = Rate::PerSecond(budget::Rate::per_second(CALLS_PER_SECOND)?);
     folder.clone_into(&mut config.data.folder);
     // What is refused for good shall be dead within the minute.
     config.retry.base = Duration::from_millis(200).into();
@@ -101,6 +101,7 @@ fn settle_in(loaded: &mut Loaded, simulator: &Simulator, folder: &Path) {
     config.retry.max_attempts = 5;
     config.stytch.call_timeout = Duration::from_secs(2).into();
     config.worker.quiet = Duration::from_secs(3).into();
+    Ok(())
 }
 
 fn introduce(simulator: &Simulator, written: &Summary, file: &Path) {

@@ -45,7 +45,7 @@ pub(super) async fn execute(global: Global, args: EnqueueArgs) -> Result<Exit> {
             "dispatched; the workers go on"
         );
     }
-    let report = Report::of_status(&site.ledger, &run).await?;
+    let report = Report::of_status(&site.ledger, &config.rates, &run).await?;
     site.leave().await;
     report.with_rejects_file(rejects_file).print(args.json)?;
     Ok(Exit::Done)

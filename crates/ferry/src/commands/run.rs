@@ -76,7 +76,14 @@ pub(super) async fn carry(
     } else {
         Ended::Stopped
     };
-    let report = Report::of(ledger, &run.name, migrated_before, began.elapsed()).await?;
+    let report = Report::of(
+        ledger,
+        &config.rates,
+        &run.name,
+        migrated_before,
+        began.elapsed(),
+    )
+    .await?;
     let rejects_file = rejects_file::write(&site.folder, ledger, &run).await?;
     site.leave().await;
     let exit = exit(ended, &report);

@@ -20,7 +20,9 @@ pub(super) async fn execute(global: Global, args: StatusArgs) -> Result<Exit> {
         println!("no runs yet: `ferry run EXPORT` begins one");
     }
     for run in &runs {
-        Report::of_status(&ledger, run).await?.print(args.json)?;
+        Report::of_status(&ledger, &loaded.config.rates, run)
+            .await?
+            .print(args.json)?;
     }
     ledger.close().await;
     Ok(Exit::Done)

@@ -151,6 +151,7 @@ fn explain(error: &figment::Error) -> String {
 fn in_plain_words(wanted: &str) -> &str {
     match wanted {
         "u32" | "u64" => "a whole number, not below 0",
+        "f64" => "a number",
         "a boolean" => "true or false",
         "a string" => "a text, in double quotes",
         "a sequence" => "a list",
@@ -207,6 +208,7 @@ impl Loaded {
                 config.stytch.call_timeout
             );
         }
+        config.rates.in_force()?;
         if let Some(claim) = config.export.columns.reserved_claim() {
             anyhow::bail!(
                 "export.columns.custom_claims: the claim {claim:?} is reserved; give it another name"
@@ -216,7 +218,7 @@ impl Loaded {
     }
 }
 
-fn range(name: &str, value: u32, allowed: std::ops::RangeInclusive<u32>) -> Result<()> {
+pub(super) fn range(name: &str, value: u32, allowed: std::ops::RangeInclusive<u32>) -> Result<()> {
     if allowed.contains(&value) {
         Ok(())
     } else {

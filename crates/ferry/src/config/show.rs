@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::load::Loaded;
 
-/// One line a setting: name, value, origin. Secrets are hidden.
+/// One line a setting: name, value, origin. Secrets are hidden. Then the rates that they come to.
 pub(crate) fn show(loaded: &Loaded) -> Result<String> {
     let mut text = String::new();
     let mut lines = Vec::new();
@@ -20,6 +20,10 @@ pub(crate) fn show(loaded: &Loaded) -> Result<String> {
             .map_or_else(|| "default".into(), origin);
         let setting = format!("{name} = {value}");
         writeln!(text, "{setting:<56} # {origin}")?;
+    }
+    text.push_str("\n# The rates in force:\n");
+    for (name, rate, origin) in loaded.config.rates.explained()? {
+        writeln!(text, "#   {name:<10} {rate:<27} {origin}")?;
     }
     Ok(text)
 }

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use ferry_core::books::Books;
+use jiff::SignedDuration;
 
 use super::Report;
+use super::forecast::Forecast;
 
 pub(super) fn render(report: &Report) -> String {
     let mut page = String::new();
@@ -17,6 +19,9 @@ pub(super) fn render(report: &Report) -> String {
         let _ = writeln!(page, "  to go on: {remedy}; then the same command");
     }
     let _ = writeln!(page, "\n{}", books(&report.books));
+    if let Some(forecast) = &report.forecast {
+        forecast_lines(&mut page, forecast);
+    }
     if !report.failures.is_empty() {
         page.push_str("not carried:\n");
     }
@@ -62,6 +67,20 @@ pub(super) fn render(report: &Report) -> String {
         report.duration_seconds, report.rate_per_second
     );
     page
+}
+
+fn forecast_lines(page: &mut String, forecast: &Forecast) {
+    let left = SignedDuration::try_from(forecast.left()).unwrap_or(SignedDuration::MAX);
+    let _ = writeln!(page, "forecast: {}", forecast.comparison);
+    let _ = writeln!(
+        page,
+        "  {left:#} left, limited by {}",
+        forecast.limited_by.explained()
+    );
+    if forecast.over > 0 {
+        let _ = writeln!(page, "  {} have expired already", forecast.over);
+    }
+    page.push('\n');
 }
 
 fn books(books: &Books) -> String {

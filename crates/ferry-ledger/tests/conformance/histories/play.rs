@@ -14,7 +14,7 @@ use ferry_ledger::sweep::Looked;
 use proptest::sample::Index;
 
 use super::step::{End, PEOPLE, RUNS, Row, Step};
-use crate::bench::{Bench, LEASE, QUIET, SECOND_LOOK};
+use crate::bench::{Bench, SECOND_LOOK, TERMS};
 use crate::ends::minted_id;
 use crate::people::{Person, person};
 use crate::tables::SessionRow;
@@ -158,7 +158,7 @@ impl Player {
             sessions.extend(row.map(|row| row.session));
         }
         let bench = &mut self.bench;
-        let claims = bench.ledger.claim(&sessions, LEASE, QUIET, &mut bench.rng);
+        let claims = bench.ledger.claim(&sessions, &TERMS, &mut bench.rng);
         for claim in claims.await.expect("claimed") {
             if let Claim::Granted(lease) = claim {
                 self.granted.insert(lease.attempt, minted_id(&lease));
