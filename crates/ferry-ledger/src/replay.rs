@@ -38,7 +38,7 @@ pub struct Slice<'f> {
     pub deed: DeedId,
     /// Behind this one.
     pub after: Option<SessionId>,
-    /// The most sessions to look at, up to [`Ledger::SLICE`].
+    /// The most sessions to replay. At most [`Ledger::SLICE`] are looked at.
     pub limit: u32,
     /// When the first of them is due and how much later each other one; all at once, in the order of
     /// their tokens' expiry, if `None`.
@@ -48,7 +48,7 @@ pub struct Slice<'f> {
 /// What became of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sliced {
-    /// The last session that was looked at; `None` if there is none left.
+    /// The session behind which to go on; `None` if none was left to look at.
     pub last: Option<SessionId>,
     /// How many were replayed. The others have an [`Obstacle`].
     pub replayed: u64,
@@ -99,7 +99,7 @@ pub(crate) struct ReplayedRow {
 }
 
 impl Ledger {
-    /// The most sessions in one commit of a replay: nobody waits for all of them.
+    /// The most sessions that one commit of a replay looks at: nobody waits for all of them.
     pub const SLICE: u32 = 5_000;
 
     /// What a replay would do, by run and reason. Reads the sessions behind the dead letters.
@@ -130,10 +130,9 @@ impl Ledger {
             ..slice.filter.clone()
         };
         let after = slice.after.map_or(i64::MIN, |session| session.0);
-        let limit = slice.limit.min(Self::SLICE);
         let mut change = self.write().await?;
         let picked = either!(long &mut change, change => {
-            change.pick_dead(&filter, after, limit).await?
+            change.pick_dead(&filter, after, Self::SLICE).await?
         });
         let Some(last) = picked.last() else {
             return Ok(Sliced {
@@ -148,10 +147,15 @@ impl Ledger {
         let free = held
             .iter()
             .filter(|held| held.obstacle(state, now).is_none());
-        let revivals: Vec<_> = (0..)
+        let revivals: Vec<_> = (0..slice.limit)
             .zip(free)
-            .map(|(n, held)| held.revival(n, slice, now))
+            .map(|(number, held)| held.revival(number, slice, now))
             .collect();
+        // What is behind the last one was not looked at, if that was the limit.
+        let last = match revivals.last() {
+            Some(revival) if revivals.len() == slice.limit as usize => revival.session,
+            _ => *last,
+        };
         let replayed = revivals.len() as u64;
         if replayed > 0 {
             either!(&mut change, change => change.replay(run, deed, &revivals).await?);
@@ -159,7 +163,7 @@ impl Ledger {
             change.commit().await?;
         }
         Ok(Sliced {
-            last: Some(SessionId(*last)),
+            last: Some(SessionId(last)),
             replayed,
         })
     }
