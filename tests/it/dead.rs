@@ -338,7 +338,7 @@ async fn a_formula_in_an_export_is_quoted() {
     let crossing = Crossing::new(Population::new(1, 607), Faults::default()).await;
     let token = crossing.simulator.access_token(0, 3600);
     let export = format!(
-        "access_token,organization,session_id,email\n{token},=1+1,s1,\"=HYPERLINK(\"\"http://x\"\")@x.example\"\n"
+        "access_token,organization,session_id,session_expires_at,email\n{token},=1+1,s1,2999-01-01T00:00:00Z,\"=HYPERLINK(\"\"http://x\"\")@x.example\"\n"
     );
     fs::write(crossing.export(), export).unwrap();
     crossing.run().await.assert_says(3, &[]);
