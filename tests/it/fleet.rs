@@ -7,6 +7,7 @@ mod control;
 mod database;
 mod dead;
 mod kills;
+mod rates;
 mod readiness;
 mod signals;
 mod singletons;

@@ -6,12 +6,15 @@
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
 //! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
 //! | `dead` | what could not be carried is listed, shown, exported, put aside, replayed |
+//! | `members` | members that are missing at Stytch: dead as such, or created |
+//! | `probe` | what the legacy provider says of a token that Stytch could not use |
 //! | `fleet` | processes that share PostgreSQL and RabbitMQ |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
 //! | `bad_row` | rows that are no sessions are counted, and told by line, column and reason |
 //! | `bad_folder` | a data folder in use, not ours, or full; a key ring that does not fit |
 //! | `bad_stytch` | a Stytch that is away, something else, or not the one that was meant |
+//! | `rates` | rates, waits and outages: what Stytch says is obeyed, and costs no session |
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
 //! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
@@ -34,7 +37,10 @@ mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod members;
+mod probe;
 mod rate_settings;
+mod rates;
 mod secrecy;
 mod shown;
 mod support;

@@ -181,6 +181,14 @@ impl Breaker {
         }
     }
 
+    /// How many of how many recent calls failed, while it is closed.
+    pub fn recent(&self) -> Option<(usize, usize)> {
+        match &self.phase {
+            Phase::Closed(recent) => Some((recent.failed, recent.calls.len())),
+            Phase::Open { .. } | Phase::HalfOpen(_) => None,
+        }
+    }
+
     /// Asks for `wanted` (at least 1) calls.
     pub fn admit(&mut self, wanted: u32, now: Duration) -> Admission {
         if let Phase::Open { until } = self.phase {

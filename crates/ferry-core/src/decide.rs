@@ -1,5 +1,8 @@
 //! From the outcome of a call to what happens to its session.
 
+mod member;
+mod verdict;
+
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -10,6 +13,9 @@ use crate::identity::{self, Expected};
 use crate::outcome::{CallOutcome, NotSent, Refusal};
 use crate::reason::{DeadReason, PauseCause, SkipReason};
 use crate::retry::RetryPolicy;
+
+pub use member::{Creation, decide_after_creation};
+pub use verdict::Verdict;
 
 /// What an attempt leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +152,13 @@ pub fn decide(
 /// the default policy.
 const UNREACHABLE_STEP: u32 = 3;
 
+/// Who is told to wait for another reason than the rate comes back as after so many spent attempts:
+/// up to 64 s with the default policy.
+const LATER_STEP: u32 = 6;
+
+/// Halved into what is left of a token's life, such a wait does not become shorter than this.
+const SHORTEST_LATER: Duration = Duration::from_secs(1);
+
 fn carried() -> Decision {
     Decision {
         disposition: Disposition::Migrated,
@@ -190,6 +203,7 @@ impl Case<'_> {
                     after: after + spread(rng),
                 }
             }
+            Judgement::Later => self.later(at_least, rng),
             Judgement::Transient => self.retry(at_least, DeadReason::AttemptsExhausted, rng),
             Judgement::Ambiguous => self.retry(at_least, DeadReason::UserinfoUnusable, rng),
         };
@@ -231,6 +245,17 @@ impl Case<'_> {
             Disposition::Retry { after: at_least }
         } else {
             self.within_the_tokens_life(wait)
+        }
+    }
+
+    /// Nothing is spent, so only the token's end bounds it: the waits are those of many attempts.
+    fn later(&self, at_least: Duration, rng: &mut impl Rng) -> Disposition {
+        let wait = self.policy.wait(LATER_STEP, rng);
+        match self.within_the_tokens_life(wait) {
+            Disposition::Retry { after } => Disposition::Defer {
+                after: after.max(SHORTEST_LATER).max(at_least),
+            },
+            over => over,
         }
     }
 

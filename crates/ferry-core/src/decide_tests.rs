@@ -7,6 +7,7 @@ use crate::failure::FAILURES;
 use crate::outcome::{ErrorType, MintedOrganization, MintedSession, Unanswered};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_268_800);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn alice() -> AttemptedSession<'static> {
     AttemptedSession {
@@ -54,6 +55,38 @@ fn judge_it(outcome: &CallOutcome, session: &AttemptedSession<'_>) -> Decision {
         NOW,
         &mut StdRng::seed_from_u64(7),
     )
+}
+
+#[test]
+fn a_429_that_is_not_the_rates_spends_nothing_and_is_bounded_by_the_tokens_life() {
+    for name in ["captcha_failed", "too_few_tokens_authenticated"] {
+        let waits = |session, retry_after| {
+            let decision = judge_it(&refused_with(429, name, retry_after), session);
+            assert_eq!(decision.spent, Spent::Nothing);
+            assert!(!decision.unresolved);
+            decision.disposition
+        };
+        let worn = AttemptedSession {
+            attempts_spent: 7,
+            ..alice()
+        };
+        assert!(matches!(waits(&worn, None), Disposition::Defer { after } if after <= 64 * SECOND));
+        let fresh = alice();
+        let asked = waits(&fresh, Some(100));
+        assert_eq!(
+            asked,
+            Disposition::Defer {
+                after: 100 * SECOND
+            }
+        );
+        let over = AttemptedSession {
+            token_expires_at: NOW,
+            ..alice()
+        };
+        assert_eq!(waits(&over, None), Disposition::Skip(SkipReason::Expired));
+        let long = Disposition::Halt(PauseCause::LongWait);
+        assert_eq!(waits(&fresh, Some(86_400)), long);
+    }
 }
 
 #[test]

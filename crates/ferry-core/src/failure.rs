@@ -23,6 +23,8 @@ pub enum Judgement {
     Transient,
     /// Told to wait: try again, no attempt is spent.
     Capacity,
+    /// Told to wait, and not for the rate's sake: try again, no attempt is spent, the rate stays.
+    Later,
     /// The session itself cannot be carried as it is.
     Session(DeadReason),
     /// The set-up is wrong: stop the run, the session is as it was.
@@ -39,7 +41,7 @@ pub enum Judgement {
 pub enum FailureClass {
     /// See [`Judgement::Transient`].
     Transient,
-    /// See [`Judgement::Capacity`].
+    /// See [`Judgement::Capacity`] and [`Judgement::Later`].
     Capacity,
     /// See [`Judgement::Session`].
     Session,
@@ -56,7 +58,7 @@ impl Judgement {
     pub fn class(self) -> FailureClass {
         match self {
             Self::Transient => FailureClass::Transient,
-            Self::Capacity => FailureClass::Capacity,
+            Self::Capacity | Self::Later => FailureClass::Capacity,
             Self::Session(_) => FailureClass::Session,
             Self::SetUp(_) => FailureClass::SetUp,
             Self::Ambiguous => FailureClass::Ambiguous,
@@ -96,6 +98,7 @@ impl Judgement {
             Self::SetUp(cause) => cause.remedy(),
             Self::Session(reason) => reason.remedy(),
             Self::Capacity => "wait: Ferry lowers its rate by itself",
+            Self::Later => "wait; look the error type up at stytch.com/docs if it lasts",
             Self::Transient => "wait; see status.stytch.com if it lasts",
             Self::Ambiguous => "see the legacy provider's log for UserInfo errors",
         }

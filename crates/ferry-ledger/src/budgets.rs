@@ -155,7 +155,7 @@ impl Ledger {
             either!(&mut change, change => change.lock_budgets(names).await?);
         if rows.len() < names.len() {
             // In a commit of their own: made beside a lock, two who do so could wait for each other.
-            drop(change);
+            change.roll_back().await?;
             either!(&self.database, database => database.make_budgets(names).await?);
             change = self.write().await?;
             (reading, rows) = either!(&mut change, change => change.lock_budgets(names).await?);

@@ -83,6 +83,7 @@ pub(crate) struct ClaimRow {
     organization: String,
     subject: Option<String>,
     email: Option<String>,
+    name: Option<String>,
     external_id: Option<String>,
     token_expires_at: i64,
     session_expires_at: Option<i64>,
@@ -174,7 +175,9 @@ impl Ledger {
         if !grants.is_empty() {
             either!(&mut change, change => change.grant(&grants, terms.quiet).await?);
         }
-        if !(grants.is_empty() && postponed.is_empty()) {
+        if grants.is_empty() && postponed.is_empty() {
+            change.roll_back().await?;
+        } else {
             fail::fail_point!("claim-before-commit", |_| std::process::abort());
             change.commit().await?;
         }
@@ -236,6 +239,7 @@ impl KeyRing {
             facts: SessionFacts {
                 subject: row.subject,
                 email: row.email,
+                name: row.name,
                 external_id: row.external_id,
                 token_expires_at: Timestamp::from_millis(row.token_expires_at),
                 clock: SessionClock {

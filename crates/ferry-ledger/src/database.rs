@@ -58,4 +58,11 @@ impl Change {
         either!(self, change => change.transaction.commit().await?);
         Ok(())
     }
+
+    /// Lets go of what is locked before anything else happens. One that is dropped does so some time
+    /// later.
+    pub(crate) async fn roll_back(self) -> Result<(), LedgerError> {
+        either!(self, change => change.transaction.rollback().await?);
+        Ok(())
+    }
 }

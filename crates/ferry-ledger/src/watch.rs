@@ -24,6 +24,7 @@ impl Ledger {
         let mut change = self.write().await?;
         let stored = either!(&mut change, change => change.lock_watch(run).await?);
         let Some(stored) = stored else {
+            change.roll_back().await?;
             return Ok(None);
         };
         // Where another version wrote it, it begins anew.

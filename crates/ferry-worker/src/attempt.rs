@@ -1,6 +1,12 @@
 //! One call for one leased session, judged.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use ferry_core::Timestamp;
+use ferry_core::breaker::{BreakerState, Health};
+use ferry_core::burst;
 use ferry_core::decide::{AttemptedSession, Decision, Disposition, Spent, decide};
 use ferry_core::failure::FailureClass;
 use ferry_core::identity::Expected;
@@ -12,39 +18,155 @@ use ferry_stytch::MigrateRequest;
 use rand::Rng;
 use secrecy::SecretString;
 
+use crate::breaker::Admitted;
+use crate::limiter::Permit;
 use crate::settings::Tools;
+use crate::{members, probe};
+
+/// What one call needs. Dropped without a call, it goes to another one.
+#[derive(Debug)]
+pub struct Pass {
+    /// Of the rates that all share.
+    pub permit: Permit,
+    /// Of the breaker: Stytch is up, or the call is a canary.
+    pub admitted: Admitted,
+}
+
+/// An attempt that is over.
+#[derive(Debug)]
+pub struct Attempted {
+    /// For the ledger.
+    pub finished: Finished,
+    /// For the run's watch: what it came to, and a hash of the person.
+    pub watched: Option<(burst::Finished, u32)>,
+}
+
+impl Attempted {
+    /// The session is as it was, and due.
+    pub(crate) fn not_called(lease: &Lease) -> Self {
+        let end = End::Waiting {
+            after: Duration::ZERO,
+        };
+        Self {
+            finished: Finished::new(lease, end, Spent::Nothing, None),
+            watched: None,
+        }
+    }
+}
 
 /// Makes the call for a leased session, unless a cheap look tells that it would be in vain, and
 /// says what is to be recorded. A set-up fault pauses the run at once.
-pub async fn attempt(lease: &Lease, tools: &Tools, rng: &mut (impl Rng + Send)) -> Finished {
-    let (token, minutes) = match look(lease, tools, tools.ledger.now()) {
-        Ok(callable) => callable,
-        Err(end) => return Finished::new(lease, end, Spent::Nothing, None),
+pub async fn attempt(
+    lease: &Lease,
+    pass: Pass,
+    tools: &Tools,
+    rng: &mut (impl Rng + Send),
+) -> Attempted {
+    let reached = match reach(lease, pass, tools).await {
+        Ok(reached) => reached,
+        Err(end) => {
+            return Attempted {
+                finished: Finished::new(lease, end, Spent::Nothing, None),
+                watched: None,
+            };
+        }
     };
-    let outcome = call(lease, tools, token, minutes).await;
     fail::fail_point!("after-call", |_| std::process::abort());
-    let decision = decide(
-        &outcome,
-        &attempted(lease),
-        &tools.settings.retry,
-        tools.ledger.now(),
-        rng,
-    );
+    let decision = judge(&reached, lease, tools, rng);
+    let Reached { outcome, .. } = reached;
+    let decision = probe::settle(decision, lease, tools, rng).await;
+    let (outcome, decision) = members::supply((outcome, decision), lease, tools, rng).await;
     if let Disposition::Halt(cause) = decision.disposition {
         tracing::error!(run.id = %lease.run, %cause, remedy = cause.remedy(), "run paused");
         if let Err(error) = tools.ledger.pause(lease.run, cause).await {
             tracing::error!(run.id = %lease.run, %error, "run could not be paused");
         }
     }
-    match decision.disposition {
-        Disposition::Defer { after } => tools.pace.told_to_wait(after),
-        _ => tools.pace.answered(),
-    }
     let undone = match &outcome {
         CallOutcome::Minted(minted) if decision.unresolved => undo(minted, lease, tools).await,
         _ => false,
     };
-    finish(lease, outcome, &decision, undone, tools)
+    // Each session once: at the end of a run the retries of a few are most of its last attempts.
+    let is_told = decision.class == Some(FailureClass::Ambiguous) && lease.attempts_spent > 0;
+    let watched = burst::Finished::of(&outcome, &decision).filter(|_| !is_told);
+    Attempted {
+        watched: watched.map(|finished| (finished, person(lease))),
+        finished: finish(lease, outcome, &decision, undone, tools),
+    }
+}
+
+/// A session that lost its permit (its claim took too long, or Stytch asked to wait) waits so long
+/// for another, if its lease allows; then it is as it was. With the call's timeout it is less than
+/// what a process has to end in.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(8);
+
+/// A call's outcome, and how the breaker took it.
+struct Reached {
+    outcome: CallOutcome,
+    breaker: BreakerState,
+}
+
+/// Waits for the permit's time and makes the call. An error: the session needs none.
+async fn reach(lease: &Lease, pass: Pass, tools: &Tools) -> Result<Reached, End> {
+    look(lease, tools, tools.ledger.now())?;
+    let not_sent = || Reached {
+        outcome: CallOutcome::NotSent(NotSent::LeaseTooShort),
+        breaker: tools.breaker.state(),
+    };
+    let time_to_begin = |now| {
+        let left = lease.until.since(now);
+        left.checked_sub(tools.settings.call_timeout)
+    };
+    let Some(left) = time_to_begin(tools.ledger.now()) else {
+        return Ok(not_sent());
+    };
+    let patience = left.min(PERMIT_PATIENCE);
+    let Ok(permit) = tokio::time::timeout(patience, pass.permit.opened()).await else {
+        return Ok(not_sent());
+    };
+    // It may have waited for a while.
+    let now = tools.ledger.now();
+    let (token, minutes) = look(lease, tools, now)?;
+    if time_to_begin(now).is_none() {
+        return Ok(not_sent());
+    }
+    let evidence = permit.leave();
+    tools.tally.in_flight.fetch_add(1, Ordering::Relaxed);
+    let outcome = call(lease, tools, token, minutes).await;
+    tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
+    tools.limiter.answered(evidence, &outcome);
+    let breaker = pass.admitted.record(Health::of(&outcome));
+    Ok(Reached { outcome, breaker })
+}
+
+/// In an outage a failure of the other side costs the session nothing.
+fn judge(
+    Reached { outcome, breaker }: &Reached,
+    lease: &Lease,
+    tools: &Tools,
+    rng: &mut impl Rng,
+) -> Decision {
+    let settings = &tools.settings;
+    let now = tools.ledger.now();
+    let decision = decide(outcome, &attempted(lease), &settings.retry, now, rng);
+    if *breaker == BreakerState::Closed {
+        return decision;
+    }
+    decision.in_outage(settings.retry.wait(OUTAGE_STEP, rng))
+}
+
+/// In an outage a session waits as after so many spent attempts: up to 8 s with the default policy.
+pub(crate) const OUTAGE_STEP: u32 = 3;
+
+/// A hash of the person, the same in every process.
+fn person(lease: &Lease) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    match &lease.facts.subject {
+        Some(subject) => subject.hash(&mut hasher),
+        None => (&lease.organization, &lease.facts.email).hash(&mut hasher),
+    }
+    let hash = hasher.finish();
+    u32::try_from(hash >> u32::BITS).expect("32 bits are left")
 }
 
 /// What costs no call: a token that is over or does not open, a session that is over.
@@ -70,9 +192,6 @@ fn look<'a>(
 }
 
 async fn call(lease: &Lease, tools: &Tools, token: &SecretString, minutes: u32) -> CallOutcome {
-    if lease.until.since(tools.ledger.now()) < tools.settings.call_timeout {
-        return CallOutcome::NotSent(NotSent::LeaseTooShort);
-    }
     let request = MigrateRequest {
         access_token: token,
         organization: &lease.organization,
@@ -84,7 +203,7 @@ async fn call(lease: &Lease, tools: &Tools, token: &SecretString, minutes: u32) 
     tools.stytch.migrate(&request).await
 }
 
-fn attempted(lease: &Lease) -> AttemptedSession<'_> {
+pub(crate) fn attempted(lease: &Lease) -> AttemptedSession<'_> {
     AttemptedSession {
         expected: Expected {
             organization: &lease.organization,
@@ -104,7 +223,10 @@ async fn undo(minted: &MintedSession, lease: &Lease, tools: &Tools) -> bool {
         session.id = %lease.session,
         "Stytch answered for another person; revoking what it minted"
     );
-    tools.pace.permit().await;
+    if let Err(error) = tools.limiter.reserved().await {
+        tracing::warn!(session.id = %lease.session, %error, "left to the sweeper");
+        return false;
+    }
     match tools.stytch.revoke(&minted.member_session_id).await {
         Ok(()) => true,
         Err(failure) => {

@@ -10,13 +10,15 @@ use ferry_queue::{Cause, DeadLetter, DeliveryTag, Message};
 use rand::rngs::StdRng;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
+use crate::attempt::Attempted;
+use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// A finished attempt on its way into the ledger. It keeps its place among the calls in flight
-/// until it is recorded, so that an unwritable ledger stops the intake by itself.
+/// A finished attempt on its way into the ledger. It keeps its slot among the sessions held until it
+/// is recorded, so that an unwritable ledger stops the intake by itself.
 #[derive(Debug)]
 pub(crate) struct Result {
-    pub(crate) finished: Finished,
+    pub(crate) attempted: Attempted,
     pub(crate) tag: DeliveryTag,
     pub(crate) slot: OwnedSemaphorePermit,
 }
@@ -42,11 +44,14 @@ pub(crate) async fn record_all(
 ) -> std::result::Result<(), LedgerError> {
     let tools = &worker.tools;
     let rng = Mutex::new(rng);
+    let mut watch = Watch::new(tools.settings.burst);
     let mut batch = Vec::with_capacity(RESULTS_PER_COMMIT);
     while gather(&mut results, &mut batch).await {
-        let (mut finished, mut tags, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut finished, mut watched) = (Vec::new(), Vec::new());
+        let (mut tags, mut slots) = (Vec::new(), Vec::new());
         for result in batch.drain(..) {
-            finished.push(result.finished);
+            finished.push(result.attempted.finished);
+            watched.push(result.attempted.watched);
             tags.push(result.tag);
             slots.push(result.slot);
         }
@@ -61,10 +66,11 @@ pub(crate) async fn record_all(
             .await?;
         fail::fail_point!("after-record", |_| std::process::abort());
         let mut dead = Vec::new();
-        for finished in &finished {
+        for (finished, watched) in finished.iter().zip(watched) {
             if recorded.contains(&finished.session) {
                 tools.tally.count(finished);
                 dead.extend(dead_letter(finished));
+                watch.add(finished.run, watched);
             } else {
                 tools.tally.fenced_out.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(session.id = %finished.session, attempt = %finished.attempt,
@@ -74,6 +80,7 @@ pub(crate) async fn record_all(
         worker.queue.mirror_dead(dead);
         worker.consumer.ack(&tags);
         drop(slots);
+        watch.show(tools).await;
     }
     Ok(())
 }

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferry_core::budget::SubjectLimit;
+use ferry_core::burst::BurstConfig;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
 use ferry_ledger::Ledger;
 use ferry_stytch::Client;
 
-use crate::pace::Pace;
+use crate::breaker::Breaker;
+use crate::limiter::Limiter;
+use crate::members::Members;
+use crate::probe::Userinfo;
 use crate::tally::Tally;
 
 /// How a worker works.
@@ -29,6 +34,23 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// How long a minted session lives.
     pub grant: GrantPolicy,
+    /// How often the legacy provider may be asked about one person; `None`: as often as it goes.
+    pub subject: Option<SubjectLimit>,
+    /// Which failures of many people pause a run.
+    pub burst: BurstConfig,
+}
+
+impl Settings {
+    /// Sessions held at once, from their delivery until they are recorded: while some are called, as
+    /// many others are claimed or recorded.
+    pub fn held(&self) -> usize {
+        self.concurrency * 2
+    }
+
+    /// Deliveries at once: a claim finds its batch at hand.
+    pub fn prefetch(&self) -> usize {
+        self.held() + self.concurrency
+    }
 }
 
 /// What a worker works with. Cheap to clone.
@@ -38,8 +60,14 @@ pub struct Tools {
     pub ledger: Ledger,
     /// Stytch.
     pub stytch: Client,
-    /// The rate that all calls share.
-    pub pace: Arc<Pace>,
+    /// The rates that all calls share.
+    pub limiter: Arc<Limiter>,
+    /// Whether Stytch is up.
+    pub breaker: Arc<Breaker>,
+    /// Creates members that are missing; `None`: their sessions are dead.
+    pub members: Option<Arc<Members>>,
+    /// Settles what Stytch could not tell of a token; `None`: it is tried again, so many times.
+    pub userinfo: Option<Arc<Userinfo>>,
     /// What has happened.
     pub tally: Arc<Tally>,
     /// How to work.

@@ -11,9 +11,10 @@ use ferry_core::reason::DeadReason;
 use ferry_core::state::UnresolvedState;
 use ferry_ledger::LedgerError;
 use ferry_ledger::sweep::{Looked, Unresolved};
-use ferry_stytch::Failure;
+use ferry_stytch::{Api, Failure, ListedSession};
 use tokio_util::sync::CancellationToken;
 
+use crate::limiter::NoPermit;
 use crate::settings::Tools;
 
 /// Attempts read from the ledger at once.
@@ -30,7 +31,7 @@ const NOT_YET_PAUSE: Duration = Duration::from_secs(1);
 pub struct Round {
     /// Attempts that were due.
     pub due: usize,
-    /// Attempts that must be looked at again, because Stytch did not answer.
+    /// Attempts that must be looked at again: Stytch did not answer, or could not be asked.
     pub failed: usize,
 }
 
@@ -81,9 +82,9 @@ pub async fn round(tools: &Tools, stop: &CancellationToken) -> Result<Round, Led
                     .look_later(&[unresolved.attempt], NOT_YET_PAUSE)
                     .await?;
             }
-            Look::Failed(failure) => {
+            Look::Failed(obstacle) => {
                 round.failed += 1;
-                tracing::warn!(attempt = %unresolved.attempt, %failure, "attempt not looked up yet");
+                tracing::warn!(attempt = %unresolved.attempt, %obstacle, "attempt not looked up yet");
                 tools
                     .ledger
                     .look_later(&[unresolved.attempt], FAILURE_PAUSE)
@@ -98,7 +99,16 @@ enum Look {
     Done(Looked),
     /// The session is not final, and only its end may tell the member.
     NotYet,
-    Failed(Failure),
+    Failed(Obstacle),
+}
+
+/// Why an attempt could not be looked up.
+#[derive(Debug, thiserror::Error)]
+enum Obstacle {
+    #[error("{0}")]
+    Stytch(#[from] Failure),
+    #[error(transparent)]
+    NoPermit(#[from] NoPermit),
 }
 
 async fn look(unresolved: &Unresolved, tools: &Tools) -> Result<Look, LedgerError> {
@@ -111,13 +121,13 @@ async fn look(unresolved: &Unresolved, tools: &Tools) -> Result<Look, LedgerErro
                 "member not found: nobody can tell what the attempt minted");
             return Ok(done(unresolved, 0, false));
         }
-        Err(failure) => return Ok(Look::Failed(failure)),
+        Err(obstacle) => return Ok(Look::Failed(obstacle)),
     };
     let mut revoked = 0;
     for (organization, member) in members {
         match sweep_member(&organization, &member, tools).await? {
             Ok(count) => revoked += count,
-            Err(failure) => return Ok(Look::Failed(failure)),
+            Err(obstacle) => return Ok(Look::Failed(obstacle)),
         }
     }
     Ok(done(unresolved, revoked, true))
@@ -143,7 +153,7 @@ enum Members {
 /// Who the attempt may have minted for: as a reply or a mapping named the member, else by the
 /// export's email. The email may be out of date, so it is used only when the session is final and
 /// no reply will tell better.
-async fn members(unresolved: &Unresolved, tools: &Tools) -> Result<Members, Failure> {
+async fn members(unresolved: &Unresolved, tools: &Tools) -> Result<Members, Obstacle> {
     if !unresolved.members.is_empty() {
         let named = unresolved.members.iter().map(|(organization, member)| {
             (
@@ -164,7 +174,10 @@ async fn members(unresolved: &Unresolved, tools: &Tools) -> Result<Members, Fail
     let Some(email) = &unresolved.email else {
         return Ok(Members::Unknown);
     };
-    tools.pace.permit().await;
+    match tools.stytch.api() {
+        Api::B2b => tools.limiter.reserved().await?,
+        Api::Consumer => tools.limiter.search().await?,
+    }
     let member = tools
         .stytch
         .find_member(&unresolved.organization, email)
@@ -179,11 +192,10 @@ async fn sweep_member(
     organization: &str,
     member: &str,
     tools: &Tools,
-) -> Result<Result<u32, Failure>, LedgerError> {
-    tools.pace.permit().await;
-    let listed = match tools.stytch.list_sessions(organization, member).await {
+) -> Result<Result<u32, Obstacle>, LedgerError> {
+    let listed = match list(organization, member, tools).await {
         Ok(listed) => listed,
-        Err(failure) => return Ok(Err(failure)),
+        Err(obstacle) => return Ok(Err(obstacle)),
     };
     let ours: Vec<_> = listed
         .into_iter()
@@ -195,12 +207,25 @@ async fn sweep_member(
         .collect();
     let mut revoked = 0;
     for session in tools.ledger.to_revoke(&ours).await? {
-        tools.pace.permit().await;
-        if let Err(failure) = tools.stytch.revoke(&session).await {
-            return Ok(Err(failure));
+        if let Err(obstacle) = revoke(&session, tools).await {
+            return Ok(Err(obstacle));
         }
         revoked += 1;
         tracing::debug!(member_session.id = %session, "revoked a session that nobody recorded");
     }
     Ok(Ok(revoked))
+}
+
+async fn list(
+    organization: &str,
+    member: &str,
+    tools: &Tools,
+) -> Result<Vec<ListedSession>, Obstacle> {
+    tools.limiter.reserved().await?;
+    Ok(tools.stytch.list_sessions(organization, member).await?)
+}
+
+async fn revoke(session: &str, tools: &Tools) -> Result<(), Obstacle> {
+    tools.limiter.reserved().await?;
+    Ok(tools.stytch.revoke(session).await?)
 }

@@ -1,6 +1,6 @@
 //! What has happened so far in this process, for whoever watches.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use ferry_core::failure::FailureClass;
 use ferry_ledger::record::{End, Finished};
@@ -26,6 +26,8 @@ pub struct Tally {
     pub swept: AtomicU64,
     /// Calls under way.
     pub in_flight: AtomicUsize,
+    /// In the last claim, most sessions had to wait for their person's turn.
+    pub is_postponing: AtomicBool,
 }
 
 impl Tally {

@@ -1,23 +1,29 @@
 //! Puts the parts of a crossing together.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow};
 use ferry_core::books::Books;
+use ferry_core::breaker::{BreakerConfig, BreakerState};
+use ferry_core::budget::Rate;
+use ferry_core::burst::BurstConfig;
+use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
+use ferry_ledger::budgets::{BudgetLine, BudgetName};
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
-use ferry_worker::pace::Pace;
+use ferry_worker::breaker::Breaker;
+use ferry_worker::limiter::{Limit, Limiter};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 
-use crate::config::{Api, Config, Environment, Rate};
+use crate::config::{self, Api, Config, Environment, Members, RatesInForce};
 use crate::exit::{Coded, Exit};
 use crate::site::Site;
+use crate::userinfo;
 
 /// The parts of a crossing.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ pub(crate) struct Crossing {
 }
 
 /// The dispatcher stays so far ahead of the workers.
-const WINDOW_SECONDS: u32 = 10;
+const WINDOW_SECONDS: f64 = 10.0;
 /// With no rate to reckon with.
 const UNLIMITED_WINDOW: usize = 4096;
 
@@ -48,7 +54,7 @@ pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endp
         (true, None) => Some("a live project needs --env live"),
         (true, Some(Environment::Test)) => Some("the project is live, but --env says test"),
         (false, Some(Environment::Live)) => Some("the project is a test one, but --env says live"),
-        _ if config.rates.stytch == Rate::Unlimited && !endpoint.is_loopback() => {
+        _ if config.rates.stytch == config::Rate::Unlimited && !endpoint.is_loopback() => {
             Some("an unlimited rate is for simulators on loopback: give rates.stytch a number")
         }
         _ => None,
@@ -74,12 +80,16 @@ impl Crossing {
                 },
             )
         })?;
+        let rates = config.rates.in_force()?;
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
-            pace: Arc::new(Pace::new(whole(config.rates.stytch))),
+            limiter: Limiter::new(site.ledger.clone(), lines(&rates)),
+            breaker: Breaker::new(BreakerConfig::default()),
+            members: (config.stytch.members == Members::Create).then(Arc::default),
+            userinfo: userinfo::of(config)?,
             tally: Arc::new(Tally::default()),
-            settings: Arc::new(settings(config)),
+            settings: Arc::new(settings(config, &rates)),
         };
         Ok(Self {
             tools,
@@ -90,7 +100,10 @@ impl Crossing {
 
     /// Asks Stytch who we are, before anything is called with a user's token.
     pub(crate) async fn check_credentials(&self) -> Result<()> {
-        self.tools.pace.permit().await;
+        if let Err(error) = self.tools.limiter.reserved().await {
+            tracing::warn!(%error, "credentials could not be checked beforehand");
+            return Ok(());
+        }
         let Err(failure) = self.tools.stytch.whoami().await else {
             return Ok(());
         };
@@ -114,43 +127,70 @@ impl Crossing {
 
     /// What keeps the crossing from being faster.
     pub(crate) fn limited_by(&self, books: &Books) -> &'static str {
-        let in_flight = self.tools.tally.in_flight.load(Ordering::Relaxed);
+        let tally = &self.tools.tally;
+        let in_flight = tally.in_flight.load(Ordering::Relaxed);
+        let limit = self.tools.limiter.limits_now();
         if books.open() == 0 {
             "nothing: all sessions are final"
-        } else if self.tools.pace.is_held() {
+        } else if self.tools.breaker.state() != BreakerState::Closed {
+            "Stytch, which is failing"
+        } else if limit == Some(Limit::AskedToWait) {
             "Stytch, which asks to wait"
+        } else if tally.is_postponing.load(Ordering::Relaxed) {
+            "rates.subject"
         } else if books.queued == 0 && in_flight == 0 {
             "retries that are not due yet"
         } else if in_flight >= self.tools.settings.concurrency {
             "worker.concurrency"
-        } else if self.tools.pace.is_limited() {
-            "rates.stytch"
         } else {
-            "this machine"
+            limit.map_or("this machine", told)
         }
     }
 }
 
-/// How many messages the dispatcher keeps ahead of the workers.
-pub(crate) fn window(config: &Config) -> usize {
-    whole(config.rates.stytch).map_or(UNLIMITED_WINDOW, |rate| {
-        (rate.get() * WINDOW_SECONDS) as usize
-    })
+/// What rates keep back, in the operator's words.
+fn told(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Stytch => "rates.stytch",
+        Limit::Refusals => "Stytch, which refuses more: the rate is lowered for now",
+        Limit::Userinfo => "rates.userinfo",
+        Limit::AskedToWait => "Stytch, which asks to wait",
+        Limit::Ledger => "the ledger, which does not answer",
+    }
 }
 
-/// The rate in whole calls per second, at least one.
-fn whole(rate: Rate) -> Option<NonZeroU32> {
+/// What a migrate call spends.
+fn lines(rates: &RatesInForce) -> Vec<BudgetLine> {
+    let rates = [
+        (BudgetName::Stytch, rates.stytch),
+        (BudgetName::Userinfo, rates.userinfo),
+    ];
+    let lines = rates.into_iter().filter_map(|(name, rate)| {
+        rate.map(|rate| BudgetLine {
+            name,
+            ceiling: CeilingConfig::of(rate),
+        })
+    });
+    lines.collect()
+}
+
+/// How many messages the dispatcher keeps ahead of the workers.
+pub(crate) fn window(config: &Config) -> usize {
+    // Rates that do not fit together are refused when they are loaded.
+    let rates = config.rates.in_force().ok();
+    let rates = rates.map(|rates| [rates.stytch, rates.userinfo]);
+    let lowest = rates.into_iter().flatten().flatten().reduce(Rate::min);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a rate has bounds: up to 10,000"
     )]
-    let whole = |rate: ferry_core::budget::Rate| rate.as_per_second() as u32;
-    let rate = rate.per_second().map(whole)?;
-    Some(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
+    lowest.map_or(UNLIMITED_WINDOW, |rate| {
+        (rate.as_per_second() * WINDOW_SECONDS).ceil() as usize
+    })
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, rates: &RatesInForce) -> Settings {
     Settings {
         concurrency: config.worker.concurrency as usize,
         lease: config.worker.lease.get(),
@@ -171,5 +211,7 @@ fn settings(config: &Config) -> Settings {
                 .map(crate::config::Period::get),
             cap_minutes: config.sessions.cap_minutes,
         },
+        subject: rates.subject,
+        burst: BurstConfig::default(),
     }
 }

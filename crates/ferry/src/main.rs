@@ -21,6 +21,7 @@ mod report;
 mod site;
 mod stop;
 mod telemetry;
+mod userinfo;
 mod watchdog;
 
 use std::process::ExitCode;

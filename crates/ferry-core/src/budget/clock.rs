@@ -71,6 +71,12 @@ impl ClockBounds {
         })
     }
 
+    /// What the ledger's clock shows, from the middle of the bounds.
+    pub fn ledger_at(&self, own: Duration) -> Moment {
+        let middle = i128::midpoint(self.least, self.most) + micros(own);
+        Moment::from_micros(i64::try_from(middle).unwrap_or(i64::MAX))
+    }
+
     /// How far the bounds are apart. Beyond some 16 ms no permit can be used.
     pub fn uncertainty(&self) -> Duration {
         duration(self.most - self.least)

@@ -58,6 +58,7 @@ fn judged(name: &str, status: &str, judgement: Judgement, minted: &str) -> Strin
         Judgement::Session(reason) => format!("{class}: dead as `{reason}`"),
         Judgement::SetUp(cause) => format!("{class}: the run pauses, `{cause}`"),
         Judgement::Capacity => format!("{class}: waits as told"),
+        Judgement::Later => format!("{class}: waits, the rate stays"),
         Judgement::Transient | Judgement::Ambiguous => format!("{class}: tried again"),
     };
     let spent = if judgement.spends_an_attempt() {

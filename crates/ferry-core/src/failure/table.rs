@@ -2,7 +2,7 @@ use super::{FailureRow, Judgement};
 use crate::reason::{DeadReason, PauseCause};
 
 use DeadReason::{InvalidRow, MemberMissing, MemberNotActive, OrganizationMissing, Refused};
-use Judgement::{Ambiguous, Capacity, Session, SetUp, Transient};
+use Judgement::{Ambiguous, Capacity, Later, Session, SetUp, Transient};
 use PauseCause::{
     Credentials, EndpointNotEnabled, HttpsRequired, OrganizationSuspended, UserinfoUrlMissing,
     WrongEndpoint,
@@ -32,6 +32,7 @@ pub const ALREADY_THERE: &[&str] = &[
     "organization_slug_already_used",
     "organization_external_id_already_used",
     "duplicate_user_external_id",
+    "duplicate_email",
 ];
 
 /// Every `error_type` that Ferry has a judgement for.
@@ -115,10 +116,10 @@ pub const FAILURES: &[FailureRow] = &[
             Session(InvalidRow),
         ),
     ),
-    // Not every 429 is a rate limit: these say nothing of the rate.
     with(429, row("too_many_requests", Capacity)),
-    with(429, row("too_few_tokens_authenticated", Transient)),
-    with(429, row("captcha_failed", Transient)),
+    // Not every 429 is a rate limit: these say nothing of the rate.
+    with(429, row("too_few_tokens_authenticated", Later)),
+    with(429, row("captcha_failed", Later)),
     // The member is locked after failed logins; so many attempts do not outlast that.
     with(
         429,
@@ -135,4 +136,5 @@ pub const FAILURES: &[FailureRow] = &[
     with(400, row(ALREADY_THERE[3], Session(Refused))),
     row(ALREADY_THERE[4], Session(Refused)),
     row(ALREADY_THERE[5], Session(Refused)),
+    row(ALREADY_THERE[6], Session(Refused)),
 ];

@@ -111,8 +111,8 @@ const NAMED: &[(&str, u16, FailureClass, bool, bool)] = {
         ("method_not_allowed", 405, SetUp, false, false),
         ("route_not_found", 404, SetUp, false, false),
         ("too_many_requests", 429, Capacity, false, false),
-        ("too_few_tokens_authenticated", 429, Transient, false, true),
-        ("captcha_failed", 429, Transient, false, true),
+        ("too_few_tokens_authenticated", 429, Capacity, false, false),
+        ("captcha_failed", 429, Capacity, false, false),
         ("user_lock_limit_reached", 429, Session, false, false),
         ("internal_server_error", 500, Transient, true, true),
         ("server_unavailable", 503, Transient, true, true),
@@ -129,6 +129,7 @@ const NAMED: &[(&str, u16, FailureClass, bool, bool)] = {
             false,
         ),
         ("duplicate_user_external_id", 400, Session, false, false),
+        ("duplicate_email", 400, Session, false, false),
     ]
 };
 

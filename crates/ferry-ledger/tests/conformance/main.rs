@@ -20,6 +20,9 @@
 //! | `dead` | what is dead: counted, listed, put aside |
 //! | `replay` | dead sessions get another chance |
 //! | `foreign` | messages that are not ours |
+//! | `budgets` | rates that all workers share |
+//! | `subjects` | how often one person may be asked about |
+//! | `watch` | one cause in many sessions pauses their run |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |
@@ -70,6 +73,7 @@ macro_rules! search_on_backend {
 
 mod backends;
 mod bench;
+mod budgets;
 mod cancel;
 mod claim;
 mod clock;
@@ -96,5 +100,7 @@ mod server;
 mod server_faults;
 mod server_tls;
 mod sqlite_file;
+mod subjects;
 mod sweep;
 mod tables;
+mod watch;

@@ -23,11 +23,11 @@ use crate::ends::{halted, migrated, retried};
 use crate::people::{Person, a_crowd, alice_active};
 use crate::server::Server;
 
-const CROWD: u64 = 60;
-const PROCESSES: u64 = 5;
+pub(crate) const CROWD: u64 = 60;
+pub(crate) const PROCESSES: u64 = 5;
 
 /// One more process that works on the bench's ledger.
-async fn another(bench: &Bench) -> Result<Ledger, LedgerError> {
+pub(crate) async fn another(bench: &Bench) -> Result<Ledger, LedgerError> {
     let mut settings = bench.database.server().settings();
     settings.connections = 2;
     Ledger::connect(settings, keys()).await
@@ -319,4 +319,16 @@ async fn now_is_the_servers_time_as_of_the_last_claim() -> Result<(), LedgerErro
     );
     assert!(now.since(bench.clock.now()) <= asked.elapsed());
     Ok(())
+}
+
+#[tokio::test]
+async fn no_index_has_a_column_that_asks_and_turns_change() {
+    let mut bench = postgres().await;
+    let indexed = bench.tables.number(
+        "SELECT COUNT(*) FROM pg_index AS i
+         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+         WHERE i.indrelid IN ('budgets'::regclass, 'subject_budgets'::regclass)
+             AND a.attname NOT IN ('name', 'subject')",
+    );
+    assert_eq!(indexed.await, 0);
 }

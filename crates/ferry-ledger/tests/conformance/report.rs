@@ -1,6 +1,9 @@
-//! Books, failures, audit.
+//! Books, failures, audit, outlook.
+
+use std::time::Duration;
 
 use ferry_core::books::Books;
+use ferry_core::forecast::Expiries;
 use ferry_core::reason::{DeadReason, SkipReason};
 use ferry_core::session::ExportRow;
 use ferry_ledger::LedgerError;
@@ -8,14 +11,16 @@ use ferry_ledger::report::{Audit, FailureCount};
 use ferry_ledger::sweep::Looked;
 
 use crate::bench::{Bench, LEASE, SECOND_LOOK};
+use crate::clock::noon_plus;
 use crate::ends::{dead, migrated, retried, skipped, unanswered};
-use crate::people::{a_crowd, alice_active, bob_expired, rejected};
+use crate::people::{a_crowd, alice_active, bob_expired, carol_active, rejected};
 
 on_every_backend![
     the_books_tell_where_each_row_stands,
     failures_are_counted_by_reason_the_most_frequent_first,
     the_audit_tells_what_the_sweeper_found,
     a_run_is_told_from_the_others,
+    what_is_not_final_is_counted_by_the_minute_of_its_expiry,
 ];
 
 async fn the_books_tell_where_each_row_stands(bench: &mut Bench) -> Result<(), LedgerError> {
@@ -127,5 +132,23 @@ async fn a_run_is_told_from_the_others(bench: &mut Bench) -> Result<(), LedgerEr
     assert_eq!(bench.ledger.audit(summer).await?, Audit::default());
     assert_eq!(bench.ledger.failures(summer).await?.len(), 1);
     assert_eq!(bench.ledger.failures(spring).await?, []);
+    Ok(())
+}
+
+async fn what_is_not_final_is_counted_by_the_minute_of_its_expiry(
+    bench: &mut Bench,
+) -> Result<(), LedgerError> {
+    let mut rows: Vec<_> = a_crowd(4).collect();
+    let odd = rows[1].session.facts.token_expires_at;
+    rows[1].session.facts.token_expires_at = odd.plus(Duration::from_millis(59_999));
+    rows.extend([alice_active(), bob_expired(), carol_active()]);
+    let run = bench.active_run("spring", rows.clone()).await?;
+    bench.lease(&rows[0]).await?;
+    let lease = bench.lease(&rows[2]).await?;
+    bench.record(retried(&lease, LEASE)).await?;
+    let lease = bench.lease(&carol_active()).await?;
+    bench.record(migrated(&lease)).await?;
+    let expected = Expiries::new([(noon_plus(30), 4), (noon_plus(60), 1)]);
+    assert_eq!(bench.ledger.expiries(run).await?, expected);
     Ok(())
 }

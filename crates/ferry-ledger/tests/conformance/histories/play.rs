@@ -17,6 +17,7 @@ use super::step::{End, PEOPLE, RUNS, Row, Step};
 use crate::bench::{Bench, SECOND_LOOK, TERMS};
 use crate::ends::minted_id;
 use crate::people::{Person, person};
+use crate::subjects;
 use crate::tables::SessionRow;
 
 const NAMES: [&str; RUNS] = ["spring", "summer", "autumn"];
@@ -81,7 +82,7 @@ impl Player {
                 let ended = self.bench.ledger.end_registering(self.runs[*run]).await;
                 ended.expect("ended");
             }
-            Step::Claim { people } => self.claim(people).await,
+            Step::Claim { people, limited } => self.claim(people, *limited).await,
             Step::Record {
                 leases,
                 answer_is_lost,
@@ -151,14 +152,19 @@ impl Player {
         registered.expect("registered");
     }
 
-    async fn claim(&mut self, people: &[usize]) {
+    async fn claim(&mut self, people: &[usize], limited: bool) {
         let mut sessions = Vec::new();
         for number in people {
             let row = self.bench.tables.session(someone(*number).key()).await;
             sessions.extend(row.map(|row| row.session));
         }
         let bench = &mut self.bench;
-        let claims = bench.ledger.claim(&sessions, &TERMS, &mut bench.rng);
+        let terms = if limited {
+            subjects::limited(subjects::limit(1, 1.0 / 30.0))
+        } else {
+            TERMS
+        };
+        let claims = bench.ledger.claim(&sessions, &terms, &mut bench.rng);
         for claim in claims.await.expect("claimed") {
             if let Claim::Granted(lease) = claim {
                 self.granted.insert(lease.attempt, minted_id(&lease));

@@ -23,7 +23,8 @@ pub(super) enum Step {
     /// The run's export is read to its end.
     EndRegistering { run: usize },
     /// A worker claims; whom it was granted it holds.
-    Claim { people: Vec<usize> },
+    /// With `limited`, each person has one turn in half an hour.
+    Claim { people: Vec<usize>, limited: bool },
     /// Ends of some of the leases that are held, in one commit. If the answer is lost, the
     /// worker still holds them.
     Record {
@@ -95,8 +96,10 @@ impl End {
 pub(super) fn any() -> impl Strategy<Value = Step> {
     let run = 0..RUNS;
     let people = || proptest::collection::hash_set(0..PEOPLE, 1..=PEOPLE);
-    let claim = people().prop_map(|people| Step::Claim {
+    let limited = proptest::bool::weighted(0.3);
+    let claim = (people(), limited).prop_map(|(people, limited)| Step::Claim {
         people: people.into_iter().collect(),
+        limited,
     });
     let time = [
         LEASE / 2,
