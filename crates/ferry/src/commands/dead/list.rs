@@ -215,8 +215,8 @@ impl List {
             );
             let kind = [count.error_type.as_deref(), count.class.as_deref()];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
-            let kind = format!("{}, e.g. session {}", kind.join(", "), count.example);
-            page += &wrapped(&kind, 11);
+            page += &wrapped(&kind.join(", "), 11);
+            page += &wrapped(&format!("e.g. `ferry dead show {}`", count.example), 11);
             page += &wrapped(count.remedy, 11);
             if !count.can_mend {
                 page += &wrapped("cannot be replayed", 11);
