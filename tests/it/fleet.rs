@@ -5,6 +5,7 @@ mod broker_lost;
 mod claims;
 mod control;
 mod database;
+mod dead;
 mod kills;
 mod rates;
 mod readiness;

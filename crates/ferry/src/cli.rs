@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::dead::args::DeadCommand;
 use crate::config::{Environment, Rate};
 
 pub(crate) use desk::{CheckArgs, PlanArgs};
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     Cancel(CancelArgs),
     Serve(ServeArgs),
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     Sweep,
     Demo(DemoArgs),

@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod control;
+pub(crate) mod dead;
 mod demo;
 mod enqueue;
 mod keys;
@@ -38,6 +39,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
             Command::Resume(args) => control::resume(cli.global, &args).await,
             Command::Cancel(args) => control::cancel(cli.global, &args).await,
             Command::Serve(args) => serve::execute(cli.global, args).await,
+            Command::Dead(command) => Box::pin(dead::execute(cli.global, command)).await,
             Command::Sweep => sweep::execute(cli.global).await,
             Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,

@@ -17,6 +17,9 @@
 //! | `members` | where the sweeper looks, and what it revokes there |
 //! | `runs` | from registering to finished |
 //! | `cancel` | a run that is given up |
+//! | `dead` | what is dead: counted, listed, put aside |
+//! | `replay` | dead sessions get another chance |
+//! | `foreign` | messages that are not ours |
 //! | `budgets` | rates that all workers share |
 //! | `subjects` | how often one person may be asked about |
 //! | `watch` | one cause in many sessions pauses their run |
@@ -75,10 +78,12 @@ mod budgets;
 mod cancel;
 mod claim;
 mod clock;
+mod dead;
 mod due;
 mod ends;
 mod expire;
 mod fenced_out;
+mod foreign;
 mod histories;
 mod many_processes;
 mod members;
@@ -86,6 +91,7 @@ mod open;
 mod people;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod revive;
 mod roles;
