@@ -178,7 +178,7 @@ async fn a_changed_export_under_a_known_name_is_refused_and_the_run_is_as_it_was
 
 #[tokio::test(flavor = "multi_thread")]
 async fn standard_input_with_the_same_content_goes_on_where_it_was() {
-    let crossing = crossing(120, 108).await;
+    let crossing = crossing(300, 108).await;
     let export = fs::read(crossing.export()).unwrap();
     let mut killed = from_standard_input(&crossing, &export);
     killed.env("FAILPOINTS", "after-claim=1*off->1*return");

@@ -44,7 +44,7 @@ async fn killed_at_random_moments_a_run_loses_nothing_and_leaves_no_twin_alive()
 
 /// Aborts at the failpoint once it was passed so often, then runs to the end without it.
 async fn dies_at(failpoint: &str, passed_before: u32) {
-    let crossing = Crossing::new(Population::new(120, 21), Faults::default()).await;
+    let crossing = Crossing::new(Population::new(400, 21), Faults::default()).await;
     for _ in 0..2 {
         let mut command = crossing.run_command();
         command.env(
