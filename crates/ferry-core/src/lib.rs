@@ -19,6 +19,7 @@
 //! | [`burst`] | whether one cause befalls too many sessions of a run |
 //! | [`preset`] | what legacy providers allow |
 //! | [`forecast`] | who expires before their turn, and what rate would save them |
+//! | [`replay`] | which dead sessions get another chance |
 //! | [`identity`] | whether the reply speaks of the person in the row |
 //! | [`books`] | the sums that must balance |
 //! | [`progress`] | rate and time left |
@@ -37,6 +38,7 @@ pub mod outcome;
 pub mod preset;
 pub mod progress;
 pub mod reason;
+pub mod replay;
 pub mod retry;
 pub mod session;
 pub mod state;

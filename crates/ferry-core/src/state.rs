@@ -56,8 +56,10 @@ impl SessionState {
             Self::Waiting => matches!(next, Running | Skipped | Dead | Queued),
             // Its end; the row as it was (a halt); a takeover by another worker's claim.
             Self::Running => true,
-            // Replay, or revival by a newer token (never from `skipped(revoked)`).
-            Self::Dead | Self::Skipped => next == Queued,
+            // Replay, at once or paced; revival by a newer token.
+            Self::Dead => matches!(next, Queued | Waiting),
+            // Revival by a newer token (never from `skipped(revoked)`).
+            Self::Skipped => next == Queued,
             Self::Migrated => false,
         }
     }
@@ -90,10 +92,27 @@ pub enum RunState {
     /// Every session is final; attempts of unknown outcome are being looked up at Stytch.
     Auditing,
     /// Every session is final and no attempt is unresolved. A result that comes much too late may
-    /// open the audit again.
+    /// open the audit again, and a replay of its dead makes it active.
     Finished,
     /// Given up by the operator.
     Cancelled,
+}
+
+impl RunState {
+    /// Whether the ledger ever takes a run from `self` to `next`.
+    pub fn may_become(self, next: Self) -> bool {
+        use RunState::{Active, Auditing, Cancelled, Finished, Paused};
+        match self {
+            Self::Registering => matches!(next, Active | Cancelled),
+            Self::Active => matches!(next, Paused | Auditing | Cancelled),
+            Self::Paused => matches!(next, Active | Cancelled),
+            // The end; a replay of its dead.
+            Self::Auditing => matches!(next, Finished | Active | Cancelled),
+            // A result that came much too late; a replay of its dead.
+            Self::Finished => matches!(next, Auditing | Active),
+            Self::Cancelled => false,
+        }
+    }
 }
 
 /// Where a mapping stands.
@@ -162,6 +181,16 @@ mod tests {
     fn a_migrated_session_stays_migrated() {
         for next in SessionState::VARIANTS {
             assert!(!SessionState::Migrated.may_become(*next), "{next}");
+        }
+    }
+
+    #[test]
+    fn a_run_can_go_on_from_every_state_but_cancelled() {
+        for state in RunState::VARIANTS {
+            let goes_on = RunState::VARIANTS
+                .iter()
+                .any(|next| state.may_become(*next));
+            assert_eq!(goes_on, *state != RunState::Cancelled, "{state}");
         }
     }
 

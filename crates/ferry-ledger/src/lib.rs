@@ -12,6 +12,10 @@
 //! | [`record`] | finish what was leased |
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
+//! | [`dead`] | what is dead: counted, listed, put aside |
+//! | [`replay`] | give dead sessions another chance |
+//! | [`history`] | all that happened to one session |
+//! | [`foreign`] | messages that are not ours |
 //! | [`budgets`] | take permits of shared rates, report what calls came to |
 //! | [`subjects`] | whose turn it is, of one person's sessions |
 //! | [`watch`] | pause a run in which one cause befalls many |
@@ -19,20 +23,26 @@
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
+//! | [`audit_log`] | what operators did |
 //! | [`seal`] | what is secret at rest |
 
+pub mod audit_log;
 pub mod budgets;
 pub mod cancel;
 pub mod claim;
 mod clock;
 mod database;
+pub mod dead;
 pub mod due;
 mod error;
+pub mod foreign;
+pub mod history;
 mod ledger;
 pub mod mappings;
 mod postgres;
 pub mod record;
 pub mod register;
+pub mod replay;
 pub mod report;
 pub mod roles;
 pub mod runs;

@@ -17,15 +17,20 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
+mod audit_log;
 mod budgets;
 mod cancel;
 mod claim;
 mod clock;
+mod dead;
 mod due;
+mod foreign;
+mod history;
 mod keys;
 mod mappings;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod roles;
 mod runs;
@@ -132,6 +137,11 @@ impl PostgresChange {
     /// Somebody waits for the server from now on.
     pub(crate) fn wait(&self) -> Wait {
         self.waits.begin(Duration::ZERO)
+    }
+
+    /// Somebody waits who looks through a whole table.
+    pub(crate) fn wait_long(&self) -> Wait {
+        self.waits.begin(LONGEST_LOOK)
     }
 
     /// Waits until these sessions are nobody else's, and keeps them until the end.

@@ -38,6 +38,10 @@ pub(crate) const SESSION_TOKEN: Place = Place {
     table: "mappings",
     column: "session_token",
 };
+pub(crate) const FOREIGN_BODY: Place = Place {
+    table: "foreign_letters",
+    column: "body",
+};
 const KEY_CHECK: Place = Place {
     table: "key_checks",
     column: "value",

@@ -11,14 +11,19 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
+mod audit_log;
 mod budgets;
 mod cancel;
 mod claim;
+mod dead;
 mod due;
+mod foreign;
+mod history;
 mod keys;
 mod mappings;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod roles;
 mod rows;

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use ferry_core::reason::DeadReason;
+use secrecy::SecretSlice;
 
-use crate::Message;
+use crate::rabbitmq::dead_walk as rabbitmq;
+use crate::{Message, QueueError, embedded};
 
 /// A letter in the dead-letter queue.
 ///
@@ -15,6 +17,81 @@ pub struct DeadLetter {
     pub message: Option<Message>,
     /// Why it lies there.
     pub cause: Cause,
+}
+
+/// A letter as it lies in the queue.
+#[derive(Debug)]
+pub struct FoundLetter {
+    /// What can be read of it.
+    pub letter: DeadLetter,
+    /// The letter as it came, if it cannot be read as one of ours.
+    pub foreign: Option<Foreign>,
+}
+
+/// A message that is not ours, or that we cannot read.
+#[derive(Debug)]
+pub struct Foreign {
+    /// Anything, a secret included.
+    pub body: SecretSlice<u8>,
+    /// AMQP's `type`.
+    pub kind: Option<String>,
+    /// AMQP's `content-type`.
+    pub content_type: Option<String>,
+}
+
+/// One way through the dead-letter queue, from its head to what was its end at the beginning. What
+/// was found is in the queue again after [`DeadWalk::close`], or when the process is gone, unless
+/// [`DeadWalk::remove`] took it out.
+#[derive(Debug)]
+pub struct DeadWalk {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Embedded(embedded::DeadWalk),
+    RabbitMq(rabbitmq::DeadWalk),
+}
+
+impl DeadWalk {
+    pub(crate) fn embedded(walk: embedded::DeadWalk) -> Self {
+        Self {
+            place: Place::Embedded(walk),
+        }
+    }
+
+    pub(crate) fn rabbitmq(walk: rabbitmq::DeadWalk) -> Self {
+        Self {
+            place: Place::RabbitMq(walk),
+        }
+    }
+
+    /// The next letters, at most `limit`; none at the end.
+    pub async fn next(&mut self, limit: usize) -> Result<Vec<FoundLetter>, QueueError> {
+        match &mut self.place {
+            Place::Embedded(walk) => Ok(walk.next(limit)),
+            Place::RabbitMq(walk) => walk.next(limit).await,
+        }
+    }
+
+    /// Takes all that was found so far out of the queue.
+    pub async fn remove(&mut self) -> Result<(), QueueError> {
+        match &mut self.place {
+            Place::Embedded(walk) => {
+                walk.remove();
+                Ok(())
+            }
+            Place::RabbitMq(walk) => walk.remove().await,
+        }
+    }
+
+    /// Ends the walk.
+    pub async fn close(self) -> Result<(), QueueError> {
+        match self.place {
+            Place::Embedded(_) => Ok(()),
+            Place::RabbitMq(walk) => walk.close().await,
+        }
+    }
 }
 
 /// Why a letter is dead.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::counters::{Counters, add};
-use crate::{Cause, DeadLetter, Delivery, DeliveryTag, Message};
+use crate::{Cause, DeadLetter, Delivery, DeliveryTag, FoundLetter, Message};
 
 /// A bounded queue in this process. Clones share it.
 #[derive(Debug, Clone)]
@@ -39,6 +39,15 @@ pub(crate) struct Consumer {
 struct InHand {
     last_tag: u64,
     unacknowledged: BTreeMap<DeliveryTag, Message>,
+}
+
+/// One way through the dead letters. What it has found and not removed goes back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct DeadWalk {
+    shared: Arc<Shared>,
+    /// How many are ahead.
+    left: usize,
+    found: Vec<DeadLetter>,
 }
 
 impl Queue {
@@ -87,11 +96,13 @@ impl Queue {
         self.shared.dead().len()
     }
 
-    /// Takes at most `limit` of them out, the oldest first.
-    pub(crate) fn drain_dead(&self, limit: usize) -> Vec<DeadLetter> {
-        let mut dead = self.shared.dead();
-        let taken = limit.min(dead.len());
-        dead.drain(..taken).collect()
+    /// From the oldest to what is the newest now.
+    pub(crate) fn walk_dead(&self) -> DeadWalk {
+        DeadWalk {
+            left: self.count_dead(),
+            shared: Arc::clone(&self.shared),
+            found: Vec::new(),
+        }
     }
 
     /// What has happened.
@@ -133,6 +144,37 @@ impl Shared {
         dead.extend(letters);
         let too_many = dead.len().saturating_sub(self.capacity);
         dead.drain(..too_many);
+    }
+}
+
+impl DeadWalk {
+    /// The next letters, at most `limit`.
+    pub(crate) fn next(&mut self, limit: usize) -> Vec<FoundLetter> {
+        let mut dead = self.shared.dead();
+        let taken = limit.min(self.left).min(dead.len());
+        self.left -= taken;
+        let letters: Vec<_> = dead.drain(..taken).collect();
+        drop(dead);
+        self.found.extend(&letters);
+        let found = |letter| FoundLetter {
+            letter,
+            foreign: None,
+        };
+        letters.into_iter().map(found).collect()
+    }
+
+    /// What was found so far is gone.
+    pub(crate) fn remove(&mut self) {
+        self.found.clear();
+    }
+}
+
+impl Drop for DeadWalk {
+    fn drop(&mut self) {
+        let mut dead = self.shared.dead();
+        for letter in self.found.drain(..).rev() {
+            dead.push_front(letter);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use ferry_core::id::{RunId, SessionId};
 
 pub use consumer::Consumer;
 pub use counters::Counters;
-pub use dead_letter::{Cause, DeadLetter};
+pub use dead_letter::{Cause, DeadLetter, DeadWalk, Foreign, FoundLetter};
 pub use error::QueueError;
 pub use queue::Queue;
 pub use rabbitmq::settings::Settings;

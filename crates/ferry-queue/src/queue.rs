@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::consumer::Consumer;
 use crate::rabbitmq::Broker;
-use crate::{Counters, DeadLetter, Message, QueueError, Settings, embedded};
+use crate::{Counters, DeadLetter, DeadWalk, Message, QueueError, Settings, embedded};
 
 /// The queue of due sessions, and the dead-letter queue beside it. Clones share it.
 #[derive(Debug, Clone)]
@@ -107,13 +107,22 @@ impl Queue {
         }
     }
 
+    /// Walks once through the dead-letter queue.
+    pub async fn walk_dead(&self) -> Result<DeadWalk, QueueError> {
+        match &self.place {
+            Place::Embedded(queue) => Ok(DeadWalk::embedded(queue.walk_dead())),
+            Place::RabbitMq(broker) => broker.walk_dead().await.map(DeadWalk::rabbitmq),
+        }
+    }
+
     /// Takes at most `limit` letters out of the dead-letter queue, the oldest first; none when it
     /// is empty.
     pub async fn drain_dead(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        match &self.place {
-            Place::Embedded(queue) => Ok(queue.drain_dead(limit)),
-            Place::RabbitMq(broker) => broker.drain_dead(limit).await,
-        }
+        let mut walk = self.walk_dead().await?;
+        let found = walk.next(limit).await?;
+        walk.remove().await?;
+        walk.close().await?;
+        Ok(found.into_iter().map(|found| found.letter).collect())
     }
 
     /// Whether the queue could take a message now. Answers within seconds.

@@ -8,7 +8,7 @@
 //! | `letter` | what a message looks like |
 //! | `broker` | what publisher and consumers share; the publisher's connection |
 //! | `publish`, `window` | publishing with confirms, returns and repetitions |
-//! | `dead_letters` | the dead-letter queue |
+//! | `dead_letters`, `dead_walk` | the dead-letter queue: into it, and through it |
 //! | `consumer`, `subscription` | the consumer, its supervisor, and one life of its connection |
 //! | `frontier` | which acknowledgements to send, and when |
 
@@ -16,6 +16,7 @@ mod backoff;
 mod broker;
 pub(crate) mod consumer;
 mod dead_letters;
+pub(crate) mod dead_walk;
 mod frontier;
 mod inbox;
 mod letter;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::dead::args::DeadCommand;
 use crate::config::{Environment, Rate};
 
 /// Carries live login sessions from a legacy identity provider to Stytch, before the cut-over.
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Cancel(CancelArgs),
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     Sweep,
     Demo(DemoArgs),

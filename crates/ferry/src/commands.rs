@@ -2,6 +2,7 @@
 
 mod config;
 mod control;
+pub(crate) mod dead;
 mod demo;
 mod enqueue;
 mod keys;
@@ -32,6 +33,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
             Command::Pause(args) => control::pause(cli.global, &args).await,
             Command::Resume(args) => control::resume(cli.global, &args).await,
             Command::Cancel(args) => control::cancel(cli.global, &args).await,
+            Command::Dead(command) => Box::pin(dead::execute(cli.global, command)).await,
             Command::Sweep => sweep::execute(cli.global).await,
             Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,

@@ -54,7 +54,7 @@ pub(crate) fn file_name(run: &str) -> String {
 }
 
 /// A cell that a spreadsheet would take for a formula is kept from being one.
-fn unquoted(cell: &str) -> String {
+pub(crate) fn unquoted(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{cell}")
     } else {

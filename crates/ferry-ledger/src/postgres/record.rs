@@ -29,8 +29,9 @@ const WRITE_ENDS: &str = "/* record */ WITH clock AS MATERIALIZED (SELECT ferry_
             unknown_outcomes = unknown_outcomes + e.unknown::int,
             error_type = e.error_type, attempt_id = NULL, lease_until = NULL
         FROM ends AS e WHERE s.id = e.id AND s.fence = e.fence AND s.state = 'running'
-        RETURNING s.id, s.fence),
-    ours AS MATERIALIZED (SELECT e.* FROM ends AS e JOIN changed USING (id, fence)),
+        RETURNING s.id, s.fence, s.organization, s.attempts_spent + s.unknown_outcomes AS attempts),
+    ours AS MATERIALIZED (
+        SELECT e.*, c.organization, c.attempts FROM ends AS e JOIN changed AS c USING (id, fence)),
     mapped AS (
         INSERT INTO mappings (session_id, organization_id, member_id, member_session_id,
             session_token, expires_at, created_at)
@@ -52,7 +53,15 @@ const WRITE_ENDS: &str = "/* record */ WITH clock AS MATERIALIZED (SELECT ferry_
             organization_id, member_id)
         SELECT attempt_id, id, run_id, 'unresolved', now + quiet, look_organization_id,
             look_member_id
-        FROM ours, clock WHERE quiet IS NOT NULL)
+        FROM ours, clock WHERE quiet IS NOT NULL),
+    letters AS (
+        INSERT INTO dead_letters (session_id, run_id, died_at, attempts, reason, class, error_type,
+            organization)
+        SELECT id, run_id, now, attempts, reason, outcome, error_type, organization
+        FROM ours, clock WHERE state = 'dead'
+        ON CONFLICT (session_id) DO UPDATE SET run_id = excluded.run_id, died_at = excluded.died_at,
+            discarded_at = NULL, attempts = excluded.attempts, reason = excluded.reason,
+            class = excluded.class, error_type = excluded.error_type)
     SELECT id, fence FROM changed";
 
 /// So few that their message goes out in one piece. sqlx 0.9.0 leaves Nagle's algorithm on

@@ -190,7 +190,8 @@ impl PostgresChange {
         self.append_taken_over(&ids, quiet).await?;
         let rows = Columns::of(known.iter().map(|known| &known.candidate));
         sqlx::query(
-            "/* revive */ WITH forgotten AS (DELETE FROM waiting WHERE session_id = ANY($2))
+            "/* revive */ WITH forgotten AS (DELETE FROM waiting WHERE session_id = ANY($2)),
+             letters AS (DELETE FROM dead_letters WHERE session_id = ANY($2))
              UPDATE sessions AS s SET run_id = $1, source_row = n.source_row,
                  token_expires_at = n.token_expires_at, session_expires_at = n.session_expires_at,
                  idle_timeout = n.idle_timeout, last_active_at = n.last_active_at,

@@ -58,20 +58,27 @@ impl PostgresLedger {
         Ok(())
     }
 
-    /// What is final stays so, unless another run takes it; so it does not matter that others write
-    /// meanwhile.
+    /// What is final stays so, unless another run takes it or an operator replays it. A replay
+    /// counts itself in the run's row, so that one which comes while this looks through the sessions
+    /// is seen when it comes to that row.
     pub(crate) async fn begin_audit(&self, run: RunId) -> Result<(), LedgerError> {
         let mut transaction = self.write().await?.transaction;
         sqlx::query("SET LOCAL statement_timeout = '10min'")
             .execute(&mut *transaction)
             .await?;
+        let replays: i64 =
+            sqlx::query_scalar("/* settle: replays */ SELECT replays FROM runs WHERE id = $1")
+                .bind(run.0)
+                .fetch_one(&mut *transaction)
+                .await?;
         sqlx::query(
             "/* settle: audit */ UPDATE runs SET state = 'auditing'
-             WHERE id = $1 AND state = 'active' AND NOT EXISTS (
+             WHERE id = $1 AND state = 'active' AND replays = $2 AND NOT EXISTS (
                  SELECT 1 FROM sessions
                  WHERE run_id = $1 AND state IN ('queued', 'running', 'waiting'))",
         )
         .bind(run.0)
+        .bind(replays)
         .execute(&mut *transaction)
         .await?;
         Ok(transaction.commit().await?)

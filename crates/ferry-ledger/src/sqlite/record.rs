@@ -54,18 +54,19 @@ impl SqliteChange {
         self.wipe_tokens(&ours).await?;
         self.insert_waiting(&ours).await?;
         self.insert_attempts(&ours).await?;
+        self.insert_dead(&ours).await?;
         Ok(changed)
     }
 
     /// Runs a statement whose `?1` is the rows and `?2` the time, unless there are no rows.
-    async fn for_each_row(
+    pub(super) async fn for_each_row(
         &mut self,
         statement: &'static str,
-        rows: Vec<impl Serialize>,
+        rows: &[impl Serialize],
     ) -> Result<(), LedgerError> {
         if !rows.is_empty() {
             sqlx::query(statement)
-                .bind(json_rows(&rows))
+                .bind(json_rows(rows))
                 .bind(self.now.as_millis())
                 .execute(&mut *self.transaction)
                 .await?;
@@ -114,14 +115,14 @@ impl SqliteChange {
                     minted.expires_at.as_millis(),
                 ))
             })
-            .collect();
+            .collect::<Vec<_>>();
         self.for_each_row(
             "/* record: mappings */ INSERT INTO mappings (session_id, organization_id, member_id,
                  member_session_id, session_token, expires_at, created_at)
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4),
                  value ->> 5, ?2
              FROM json_each(?1)",
-            rows,
+            &rows,
         )
         .await
     }
@@ -155,11 +156,11 @@ impl SqliteChange {
                     self.now.plus(after).as_millis(),
                 ))
             })
-            .collect();
+            .collect::<Vec<_>>();
         self.for_each_row(
             "/* record: waiting */ INSERT OR REPLACE INTO waiting (session_id, run_id, due_at)
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)",
-            rows,
+            &rows,
         )
         .await
     }
@@ -183,14 +184,14 @@ impl SqliteChange {
                     &failure.request_id,
                 )
             })
-            .collect();
+            .collect::<Vec<_>>();
         self.for_each_row(
             "/* record: attempts */ INSERT INTO attempts (id, session_id, run_id, fence, ended_at,
                  outcome, http_status, error_type, request_id)
              SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, ?2, value ->> 4,
                  value ->> 5, value ->> 6, value ->> 7
              FROM json_each(?1)",
-            attempts,
+            &attempts,
         )
         .await?;
         let unresolved = failed()
@@ -205,14 +206,34 @@ impl SqliteChange {
                     &unrecorded.member_id,
                 ))
             })
-            .collect();
+            .collect::<Vec<_>>();
         self.for_each_row(
             "/* record: unresolved */ INSERT INTO unresolved_attempts (attempt_id, session_id,
                  run_id, state, due_at, organization_id, member_id)
              SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 'unresolved', value ->> 3,
                  value ->> 4, value ->> 5
              FROM json_each(?1)",
-            unresolved,
+            &unresolved,
+        )
+        .await
+    }
+
+    async fn insert_dead(&mut self, finished: &[&Finished]) -> Result<(), LedgerError> {
+        let rows = finished
+            .iter()
+            .filter(|finished| matches!(finished.end, End::Dead(_)))
+            .map(|finished| {
+                let class = finished.failure.as_ref().map(|failure| failure.class);
+                (finished.session.0, class)
+            })
+            .collect::<Vec<_>>();
+        self.for_each_row(
+            "/* record: dead letters */ INSERT OR REPLACE INTO dead_letters (session_id, run_id,
+                 died_at, attempts, reason, class, error_type, organization)
+             SELECT s.id, s.run_id, ?2, s.attempts_spent + s.unknown_outcomes, s.reason,
+                 value ->> 1, s.error_type, s.organization
+             FROM json_each(?1) JOIN sessions AS s ON s.id = value ->> 0",
+            &rows,
         )
         .await
     }

@@ -194,10 +194,15 @@ impl SqliteChange {
         .bind(&session.custom_claims)
         .execute(&mut *self.transaction)
         .await?;
-        sqlx::query("/* revive: not waiting */ DELETE FROM waiting WHERE session_id = ?1")
-            .bind(known.row.id)
-            .execute(&mut *self.transaction)
-            .await?;
+        for forget in [
+            "/* revive: not waiting */ DELETE FROM waiting WHERE session_id = ?1",
+            "/* revive: not dead */ DELETE FROM dead_letters WHERE session_id = ?1",
+        ] {
+            sqlx::query(forget)
+                .bind(known.row.id)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
         Ok(())
     }
 

@@ -20,6 +20,9 @@
 //! | `budgets` | rates that all workers share |
 //! | `subjects` | how often one person may be asked about |
 //! | `watch` | one cause in many sessions pauses their run |
+//! | `dead` | what is dead: counted, listed, put aside |
+//! | `replay` | dead sessions get another chance |
+//! | `foreign` | messages that are not ours |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |
@@ -74,10 +77,12 @@ mod budgets;
 mod cancel;
 mod claim;
 mod clock;
+mod dead;
 mod due;
 mod ends;
 mod expire;
 mod fenced_out;
+mod foreign;
 mod histories;
 mod many_processes;
 mod members;
@@ -85,6 +90,7 @@ mod open;
 mod people;
 mod record;
 mod register;
+mod replay;
 mod report;
 mod revive;
 mod roles;

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::options::{BasicAckOptions, BasicGetOptions};
-
 use crate::counters::add;
 use crate::rabbitmq::Broker;
-use crate::rabbitmq::letter::{Letter, read_dead};
-use crate::rabbitmq::link::{OPERATION_TIMEOUT, declare_passively, within};
+use crate::rabbitmq::letter::Letter;
+use crate::rabbitmq::link::within;
 use crate::{DeadLetter, QueueError};
 
 /// How long the dead-letter queue may take, an alarm included. The broker can keep it instead.
@@ -61,37 +59,5 @@ impl Broker {
     /// How many letters are ready in the dead-letter queue.
     pub(crate) async fn count_dead(&self) -> Result<usize, QueueError> {
         self.count(&self.topology.dead).await
-    }
-
-    /// Takes letters out. They are gone from the broker once this returns.
-    pub(crate) async fn drain_dead(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        let link = self.link().await?;
-        let taking = async {
-            let channel = link.connection.create_channel().await?;
-            let (mut letters, mut last) = (Vec::new(), None);
-            while letters.len() < limit {
-                let queue = self.topology.dead.as_str().into();
-                let got = channel.basic_get(queue, BasicGetOptions::default()).await?;
-                let Some(got) = got else { break };
-                last = Some(got.delivery_tag);
-                letters.push(read_dead(&got.properties, &got.data));
-            }
-            if let Some(last) = last {
-                let all = BasicAckOptions { multiple: true };
-                channel.basic_ack(last, all).await?;
-            }
-            // A channel that is closed at once after an acknowledgement may lose it: this answer
-            // comes after it.
-            declare_passively(&channel, &self.topology.dead).await?;
-            channel.close(200, "done".into()).await?;
-            Ok(letters)
-        };
-        let taken = link
-            .patiently(OPERATION_TIMEOUT, "draining dead letters", taking)
-            .await;
-        match taken {
-            Ok(letters) => Ok(letters),
-            Err(error) => Err(self.judge(error, &link, &self.topology.dead).await),
-        }
     }
 }

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use serde::{Deserialize, Serialize};
 
 use crate::rabbitmq::topology::{DEAD, VERSION, WORK};
-use crate::{Cause, DeadLetter, Message};
+use crate::{Cause, DeadLetter, Foreign, Message};
 
 /// The property `type` of all that Ferry publishes.
 const KIND: &str = "ferry.session";
@@ -144,6 +144,16 @@ pub(super) fn read_dead(properties: &BasicProperties, body: &[u8]) -> DeadLetter
     DeadLetter {
         message: read(properties, body).ok(),
         cause: cause.unwrap_or(Cause::Broker),
+    }
+}
+
+/// A letter that is not ours, as it came.
+pub(super) fn read_foreign(properties: &BasicProperties, body: &[u8]) -> Foreign {
+    let text = |text: &Option<ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
+    Foreign {
+        body: body.to_vec().into(),
+        kind: text(properties.kind()),
+        content_type: text(properties.content_type()),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::support::{LONG, assert_quiet, messages, next, until};
 
 on_every_place![
     dead_letters_are_counted_and_taken_out_the_oldest_first,
+    what_a_walk_finds_is_there_again_unless_it_was_removed,
     a_mirrored_letter_arrives_by_itself,
     a_refused_message_is_a_dead_letter_with_its_cause,
 ];
@@ -35,6 +36,38 @@ async fn dead_letters_are_counted_and_taken_out_the_oldest_first(
     assert_eq!(queue.drain_dead(100).await?, []);
     assert_eq!(queue.count_dead().await?, 0);
     assert_eq!(queue.depth().await?, 0, "the work queue has its own");
+    Ok(())
+}
+
+async fn what_a_walk_finds_is_there_again_unless_it_was_removed(
+    queue: &Queue,
+) -> Result<(), QueueError> {
+    let letters: Vec<_> = messages(0..4)
+        .into_iter()
+        .map(|message| dead(message, DeadReason::MemberMissing))
+        .collect();
+    queue.publish_dead(&letters).await?;
+    until("4 lie there", LONG, async || {
+        queue.count_dead().await.ok() == Some(4)
+    })
+    .await;
+    let mut walk = queue.walk_dead().await?;
+    let found = walk.next(2).await?;
+    assert!(found.iter().all(|found| found.foreign.is_none()));
+    walk.remove().await?;
+    // What comes meanwhile lies behind the walk's end.
+    queue.publish_dead(&letters[..1]).await?;
+    assert_eq!(walk.next(1).await?[0].letter, letters[2]);
+    assert_eq!(walk.next(100).await?[0].letter, letters[3]);
+    assert!(walk.next(100).await?.is_empty());
+    walk.close().await?;
+    until("3 lie there", LONG, async || {
+        queue.count_dead().await.ok() == Some(3)
+    })
+    .await;
+    let mut left = queue.drain_dead(100).await?;
+    left.sort_by_key(|letter| letter.message.map(|message| message.session));
+    assert_eq!(left, [letters[0], letters[2], letters[3]]);
     Ok(())
 }
 

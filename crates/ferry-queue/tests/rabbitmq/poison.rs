@@ -1,6 +1,7 @@
 //! Messages that nobody can use.
 
 use ferry_queue::{Cause, DeadLetter};
+use secrecy::ExposeSecret;
 
 use crate::support::{LONG, messages, next, on_broker, until};
 use crate::{count, shared};
@@ -22,6 +23,17 @@ async fn poison_goes_to_the_dead_letter_queue_at_once_with_its_cause() {
     assert_eq!(good.message, messages(9..10)[0], "the worker lives");
     consumer.ack(&[good.tag]);
     until("3 lie there", LONG, async || {
+        queue.count_dead().await.ok() == Some(3)
+    })
+    .await;
+    let mut walk = queue.walk_dead().await.expect("it is there");
+    let found = walk.next(10).await.expect("it is there");
+    let foreign = found[1].foreign.as_ref().expect("not readable");
+    assert_eq!(foreign.body.expose_secret(), b"\xff\x00\xff");
+    assert_eq!(foreign.kind.as_deref(), Some("ferry.session"));
+    assert!(!format!("{found:?}").contains("255"), "no body is shown");
+    walk.close().await.expect("they are there again");
+    until("3 lie there again", LONG, async || {
         queue.count_dead().await.ok() == Some(3)
     })
     .await;

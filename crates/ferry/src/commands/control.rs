@@ -5,17 +5,22 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::{Result, anyhow};
 use ferry_core::reason::PauseCause;
 use ferry_core::state::RunState;
+use ferry_ledger::audit_log::Action;
 use ferry_ledger::runs::Run;
 
 use super::runs::find;
 use crate::cli::{CancelArgs, Global, PauseArgs, ResumeArgs};
 use crate::exit::{Coded, Exit};
+use crate::operator;
 use crate::place::{Place, place};
 
 pub(super) async fn pause(global: Global, args: &PauseArgs) -> Result<Exit> {
     let ledger = place(&global.load()?.config)?.look().await?;
     let before = find(&ledger, &args.run).await?;
     ledger.pause(before.id, PauseCause::Operator).await?;
+    ledger
+        .note_deed(&operator::who(), Action::Pause, &before.name, 0)
+        .await?;
     // Not what was asked for, but what came of it: the run may have ended meanwhile.
     let after = ledger.run(&before.name).await?;
     ledger.close().await;
@@ -51,6 +56,9 @@ pub(super) async fn resume(global: Global, args: &ResumeArgs) -> Result<Exit> {
     let ledger = place.look().await?;
     let before = find(&ledger, &args.run).await?;
     ledger.resume(before.id).await?;
+    ledger
+        .note_deed(&operator::who(), Action::Resume, &before.name, 0)
+        .await?;
     let after = ledger.run(&before.name).await?;
     ledger.close().await;
     match (before.state, after.state) {
@@ -86,7 +94,11 @@ pub(super) async fn cancel(global: Global, args: &CancelArgs) -> Result<Exit> {
         return Ok(Exit::Failed);
     }
     // Of a cancelled run too: a crash may have left some of it.
+    let deed = ledger
+        .note_deed(&operator::who(), Action::Cancel, &run.name, 0)
+        .await?;
     let skipped = ledger.cancel(run.id, config.worker.quiet.get()).await?;
+    ledger.extend_deed(deed, skipped).await?;
     let after = ledger.run(&run.name).await?;
     let unresolved = ledger.audit(run.id).await?.unresolved;
     ledger.close().await;

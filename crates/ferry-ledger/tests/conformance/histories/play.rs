@@ -8,6 +8,8 @@ use ferry_core::reason::{PauseCause, SkipReason};
 use ferry_core::session::ExportRow;
 use ferry_core::state::RunState;
 use ferry_ledger::claim::{Claim, Lease};
+use ferry_ledger::dead::Filter;
+use ferry_ledger::replay::Slice;
 use ferry_ledger::sweep::Looked;
 use proptest::sample::Index;
 
@@ -32,6 +34,8 @@ pub(super) struct Player {
     pub(super) recorded: HashSet<AttemptId>,
     /// The sessions before the step.
     pub(super) before: BTreeMap<SessionId, SessionRow>,
+    /// The states of the runs before the step.
+    pub(super) runs_before: Vec<(RunId, RunState)>,
 }
 
 fn someone(number: usize) -> Person {
@@ -54,14 +58,21 @@ impl Player {
             granted: HashMap::new(),
             recorded: HashSet::new(),
             before: BTreeMap::new(),
+            runs_before: Vec::new(),
         };
         player.before = player.sessions().await;
+        player.runs_before = player.run_states().await;
         player
     }
 
     pub(super) async fn sessions(&mut self) -> BTreeMap<SessionId, SessionRow> {
         let rows = self.bench.tables.sessions().await;
         rows.into_iter().map(|row| (row.session, row)).collect()
+    }
+
+    pub(super) async fn run_states(&self) -> Vec<(RunId, RunState)> {
+        let runs = self.bench.ledger.runs().await.expect("runs");
+        runs.into_iter().map(|run| (run.id, run.state)).collect()
     }
 
     pub(super) async fn play(&mut self, step: &Step) {
@@ -101,6 +112,20 @@ impl Player {
             }
             Step::Look { verifiable } => self.look(*verifiable).await,
             Step::Settle { run } => self.settle(*run).await,
+            Step::Replay { run, waits } => self.replay(*run, *waits).await,
+            Step::Discard { run } => {
+                let filter = Filter {
+                    run: Some(self.runs[*run]),
+                    ..Filter::default()
+                };
+                let deed = self.bench.deed().await.expect("noted");
+                let discarded = self.bench.ledger.discard(&filter, deed).await;
+                discarded.expect("put aside");
+            }
+            Step::Cancel { run } => {
+                let cancelled = self.bench.ledger.cancel(self.runs[*run], QUIET).await;
+                cancelled.expect("cancelled");
+            }
         }
     }
 
@@ -189,6 +214,27 @@ impl Player {
             .collect();
         let noted = self.bench.ledger.looked(&looked, SECOND_LOOK).await;
         noted.expect("noted");
+    }
+
+    async fn replay(&mut self, run: usize, waits: bool) {
+        let slice = Slice {
+            run: self.runs[run],
+            filter: &Filter::default(),
+            deed: self.bench.deed().await.expect("noted"),
+            after: None,
+            limit: 2,
+            pace: waits.then(|| (self.bench.now().plus(LEASE), LEASE)),
+        };
+        let replayed = self.bench.ledger.replay(&slice).await;
+        let replayed = replayed.expect("replayed").replayed;
+        let state = self
+            .bench
+            .ledger
+            .run(NAMES[run])
+            .await
+            .expect("begun")
+            .state;
+        assert!(replayed == 0 || state == RunState::Active, "{state}");
     }
 
     async fn settle(&mut self, run: usize) {

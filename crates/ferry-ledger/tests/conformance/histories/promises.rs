@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use ferry_core::id::SessionId;
 use ferry_core::reason::DeadReason;
-use ferry_core::state::SessionState;
+use ferry_core::state::{RunState, SessionState};
+use ferry_ledger::dead::Filter;
 
 use super::play::Player;
 use super::step::Step;
@@ -24,7 +25,54 @@ impl Player {
         self.assert_every_attempt_is_accounted_for(&after, step)
             .await;
         self.assert_only_the_unrecorded_is_revoked(&after).await;
+        self.assert_the_dead_have_letters(&after).await;
+        let runs = self.run_states().await;
+        for ((run, old), (_, new)) in self.runs_before.iter().zip(&runs) {
+            // Settling takes two steps at once.
+            let allowed = old == new
+                || old.may_become(*new)
+                || (*old == RunState::Active && *new == RunState::Finished);
+            assert!(allowed, "run {run} from {old} to {new} by {step:?}");
+        }
+        self.runs_before = runs;
         self.before = after;
+    }
+
+    /// Whoever is dead has a letter that tells the same, and nobody else has one.
+    async fn assert_the_dead_have_letters(&mut self, after: &BTreeMap<SessionId, SessionRow>) {
+        let mut listed = Vec::new();
+        for discarded in [false, true] {
+            let filter = Filter {
+                discarded,
+                ..Filter::default()
+            };
+            let letters = self.bench.ledger.dead_sessions(&filter, None, 100).await;
+            listed.extend(letters.expect("listed").into_iter().map(|letter| {
+                let counted = i64::try_from(letter.attempts).expect("few");
+                (
+                    letter.session,
+                    letter.run,
+                    Some(letter.reason),
+                    letter.error_type,
+                    counted,
+                )
+            }));
+        }
+        listed.sort();
+        let dead = after.values().filter(|row| row.state == SessionState::Dead);
+        let expected: Vec<_> = dead
+            .map(|row| {
+                let counted = row.attempts_spent + row.unknown_outcomes;
+                (
+                    row.session,
+                    row.run,
+                    row.reason.clone(),
+                    row.error_type.clone(),
+                    counted,
+                )
+            })
+            .collect();
+        assert_eq!(listed, expected);
     }
 
     /// An attempt is under way, recorded, or on the sweeper's list; nothing else.

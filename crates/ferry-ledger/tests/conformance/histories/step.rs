@@ -47,6 +47,12 @@ pub(super) enum Step {
     Look { verifiable: bool },
     /// The run is moved on if nothing is left to call.
     Settle { run: usize },
+    /// The run's dead get another chance, at once or after a wait.
+    Replay { run: usize, waits: bool },
+    /// The run's dead are put aside.
+    Discard { run: usize },
+    /// The run is given up.
+    Cancel { run: usize },
 }
 
 /// A row of a batch.
@@ -114,7 +120,12 @@ pub(super) fn any() -> impl Strategy<Value = Step> {
         2 => run.clone().prop_map(|run| Step::Resume { run }),
         2 => run.clone().prop_map(|run| Step::Expire { run }),
         4 => proptest::bool::weighted(0.8).prop_map(|verifiable| Step::Look { verifiable }),
-        2 => run.prop_map(|run| Step::Settle { run }),
+        2 => run.clone().prop_map(|run| Step::Settle { run }),
+        4 => (run.clone(), proptest::bool::ANY).prop_map(|(run, waits)| Step::Replay { run, waits }),
+        1 => run.clone().prop_map(|run| Step::Discard { run }),
+        1 => (run, proptest::bool::weighted(0.3)).prop_filter_map("seldom", |(run, cancels)| {
+            cancels.then_some(Step::Cancel { run })
+        }),
     ]
 }
 
