@@ -20,6 +20,10 @@
 //! | [`subjects`] | whose turn it is, of one person's sessions |
 //! | [`watch`] | pause a run in which one cause befalls many |
 //! | [`mappings`] | legacy session → Stytch session |
+//! | [`standing`] | where one legacy session stands |
+//! | [`verify`] | whether sessions and mappings fit together |
+//! | [`timeline`] | what came of a run, over time |
+//! | [`purge`] | wipe what is kept for no good |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
@@ -40,6 +44,7 @@ pub mod history;
 mod ledger;
 pub mod mappings;
 mod postgres;
+pub mod purge;
 pub mod record;
 pub mod register;
 pub mod replay;
@@ -48,8 +53,11 @@ pub mod roles;
 pub mod runs;
 pub mod seal;
 mod sqlite;
+pub mod standing;
 pub mod subjects;
 pub mod sweep;
+pub mod timeline;
+pub mod verify;
 pub mod watch;
 pub mod workers;
 
