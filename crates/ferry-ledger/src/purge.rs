@@ -14,7 +14,7 @@ const BATCH: u32 = 1_000;
 pub struct Retention {
     /// Access tokens of sessions that died before this; those that have expired go in any case.
     pub died_before: Timestamp,
-    /// Mappings whose Stytch session ended before this.
+    /// Tokens of Stytch sessions that ended before this.
     pub ended_before: Timestamp,
 }
 
@@ -23,7 +23,7 @@ pub struct Retention {
 pub struct Purged {
     /// Sealed access tokens of dead sessions.
     pub tokens: u64,
-    /// Mappings whose Stytch session is over.
+    /// Sealed tokens of Stytch sessions that are over.
     pub mappings: u64,
 }
 
@@ -42,8 +42,8 @@ impl Ledger {
 
     /// Wipes one batch of it; returns how much that was: nothing once all is done.
     ///
-    /// A mapping stays as an empty `expired` row, so that one for each migrated session is there:
-    /// its token and Stytch's ids go.
+    /// Of a mapping its token goes, and it is `expired`. Stytch's ids stay, so that there is one
+    /// mapping for each migrated session, and the sweeper finds its member.
     pub async fn purge(&self, retention: &Retention) -> Result<Purged, LedgerError> {
         let now = self.now();
         let mut change = self.write().await?;

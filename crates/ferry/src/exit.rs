@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Unverifiable = 6,
     /// Another process works on the data folder.
     Locked = 7,
+    /// What was verified is not as it should be.
+    Wrong = 8,
     /// A database or a disk failed; the same command goes on when it is well. `EX_TEMPFAIL`.
     TryLater = 75,
     /// Stopped by a signal; the same command goes on.

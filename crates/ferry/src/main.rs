@@ -12,6 +12,7 @@ mod data_folder;
 mod exit;
 mod health;
 mod key_ring;
+mod new_file;
 mod operator;
 mod place;
 mod progress;

@@ -32,7 +32,7 @@ impl PostgresLedger {
         let shared = sqlx::query_scalar(
             "/* verify: shared */ SELECT COUNT(*) FROM (
                  SELECT 1 FROM mappings AS m JOIN sessions AS s ON s.id = m.session_id
-                 WHERE s.run_id = $1 AND m.member_session_id <> ''
+                 WHERE s.run_id = $1
                  GROUP BY m.member_session_id HAVING COUNT(*) > 1) AS several",
         )
         .bind(run.0)

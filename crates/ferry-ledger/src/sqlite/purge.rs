@@ -25,7 +25,7 @@ impl SqliteLedger {
         .await?;
         let mappings = sqlx::query_scalar(
             "/* purge: count mappings */ SELECT COUNT(*) FROM mappings
-             WHERE expires_at < ?1 AND member_session_id <> ''",
+             WHERE expires_at < ?1 AND session_token IS NOT NULL",
         )
         .bind(retention.ended_before.as_millis())
         .fetch_one(&mut *snapshot)
@@ -63,11 +63,10 @@ impl SqliteChange {
         limit: u32,
     ) -> Result<u64, LedgerError> {
         let done = sqlx::query(
-            "/* purge: mappings */ UPDATE mappings SET state = 'expired', reason = NULL,
-                 session_token = NULL, organization_id = NULL, member_id = '',
-                 member_session_id = ''
+            "/* purge: mappings */ UPDATE mappings SET session_token = NULL,
+                 state = CASE WHEN state = 'revoked' THEN state ELSE 'expired' END
              WHERE session_id IN (SELECT session_id FROM mappings
-                 WHERE expires_at < ?1 AND member_session_id <> '' LIMIT ?2)",
+                 WHERE expires_at < ?1 AND session_token IS NOT NULL LIMIT ?2)",
         )
         .bind(retention.ended_before.as_millis())
         .bind(limit)
