@@ -125,7 +125,7 @@ impl Export<'_> {
                     None
                 };
                 let run = names.get(&mapping.run).map_or("", String::as_str);
-                rows.write(&Row::of(mapping, run), token.as_ref())?;
+                rows.write(&Exported::of(mapping, run), token.as_ref())?;
             }
             if stop.is_cancelled() {
                 return Ok(None);
@@ -139,7 +139,7 @@ impl Export<'_> {
 
 /// A mapping as it is written.
 #[derive(Serialize)]
-struct Row<'a> {
+struct Exported<'a> {
     run: &'a str,
     row: u64,
     legacy_key: String,
@@ -162,7 +162,7 @@ const COLUMNS: [&str; 8] = [
 ];
 const TOKEN_COLUMN: &str = "session_token";
 
-impl<'a> Row<'a> {
+impl<'a> Exported<'a> {
     fn of(mapping: Mapping, run: &'a str) -> Self {
         Self {
             run,
@@ -218,7 +218,7 @@ impl<W: Write> Rows<W> {
         Ok(())
     }
 
-    fn write(&mut self, row: &Row<'_>, token: Option<&SecretString>) -> Result<()> {
+    fn write(&mut self, row: &Exported<'_>, token: Option<&SecretString>) -> Result<()> {
         let token = token.map(ExposeSecret::expose_secret);
         match &mut self.form {
             Form::Csv(writer) => {
@@ -255,7 +255,7 @@ impl<W: Write> Rows<W> {
 #[derive(Serialize)]
 struct Revealed<'a> {
     #[serde(flatten)]
-    row: &'a Row<'a>,
+    row: &'a Exported<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_token: Option<&'a str>,
 }

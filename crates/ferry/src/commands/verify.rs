@@ -41,10 +41,12 @@ pub(super) async fn execute(global: Global, args: VerifyArgs) -> Result<Exit> {
         let (stytch, limiter) = crossing::for_asking(&loaded.config, endpoint, &ledger)?;
         let pace = if args.all { Pace::Whole } else { Pace::Share };
         let asker = Asker::new(ledger.clone(), stytch, limiter, pace);
+        let pages = Pages::of(&ledger, &run);
         if args.all {
-            ask_all(&ledger, &run, &asker, &stop, &mut found).await?;
+            ask_all(pages, &asker, &stop, &mut found).await?;
         } else {
-            ask_some(&ledger, &run, args.sample, &asker, &stop, &mut found).await?;
+            let sample = drawn(pages, args.sample, &stop).await?;
+            asker.ask(sample, &stop, &mut found).await?;
         }
     }
     ledger.close().await;
@@ -57,16 +59,13 @@ pub(super) async fn execute(global: Global, args: VerifyArgs) -> Result<Exit> {
 }
 
 async fn ask_all(
-    ledger: &Ledger,
-    run: &Run,
+    mut pages: Pages<'_>,
     asker: &Asker,
     stop: &CancellationToken,
     found: &mut Found,
 ) -> Result<()> {
-    let mut pages = Pages::of(ledger, run);
     while let Some(page) = pages.next().await? {
-        let in_force = page.into_iter().filter(|m| ask::is_in_force(m, ledger));
-        asker.ask(in_force.collect(), stop, found).await?;
+        asker.ask(page, stop, found).await?;
         if stop.is_cancelled() {
             break;
         }
@@ -74,29 +73,22 @@ async fn ask_all(
     Ok(())
 }
 
-async fn ask_some(
-    ledger: &Ledger,
-    run: &Run,
-    sample: u32,
-    asker: &Asker,
-    stop: &CancellationToken,
-    found: &mut Found,
-) -> Result<()> {
+/// A sample of them, each as likely as the others.
+async fn drawn(mut pages: Pages<'_>, size: u32, stop: &CancellationToken) -> Result<Vec<Mapping>> {
     let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
-    let mut drawn = Drawn::of_at_most(sample as usize);
-    let mut pages = Pages::of(ledger, run);
+    let mut drawn = Drawn::of_at_most(size as usize);
     while let Some(page) = pages.next().await? {
-        for mapping in page.into_iter().filter(|m| ask::is_in_force(m, ledger)) {
+        for mapping in page {
             drawn.offer(mapping, &mut rng);
         }
         if stop.is_cancelled() {
-            return Ok(());
+            break;
         }
     }
-    asker.ask(drawn.into_sample(), stop, found).await
+    Ok(drawn.into_sample())
 }
 
-/// All mappings of a run.
+/// The mappings of a run that are in force.
 struct Pages<'a> {
     ledger: &'a Ledger,
     run: &'a Run,
@@ -119,6 +111,8 @@ impl<'a> Pages<'a> {
             return Ok(None);
         };
         self.after = Some(last.session);
-        Ok(Some(page))
+        let in_force = page.into_iter();
+        let in_force = in_force.filter(|mapping| ask::is_in_force(mapping, self.ledger));
+        Ok(Some(in_force.collect()))
     }
 }

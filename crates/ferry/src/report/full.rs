@@ -32,18 +32,18 @@ pub(crate) struct FullReport {
     pub(super) over_time: Option<OverTime>,
     /// When the Stytch sessions end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ends: Option<Counts>,
+    pub(super) ends: Option<Spans>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct OverTime {
-    pub(super) carried: Counts,
-    pub(super) failed_attempts: Counts,
+    pub(super) carried: Spans,
+    pub(super) failed_attempts: Spans,
 }
 
-/// Counts in equal spans of time.
+/// Spans in equal spans of time.
 #[derive(Debug, Serialize)]
-pub(super) struct Counts {
+pub(super) struct Spans {
     pub(super) from: String,
     pub(super) until: String,
     pub(super) span_seconds: f64,
@@ -83,7 +83,7 @@ impl FullReport {
         }
         page += &text::render(&self.report);
         if let Some(over_time) = &self.over_time {
-            let Counts { from, until, .. } = &over_time.carried;
+            let Spans { from, until, .. } = &over_time.carried;
             let _ = writeln!(page, "\nfrom {from} to {until}");
             let _ = writeln!(
                 page,
@@ -127,7 +127,7 @@ async fn over_time(ledger: &Ledger, run: &Run) -> Result<Option<OverTime>> {
     }))
 }
 
-async fn ends(ledger: &Ledger, run: &Run) -> Result<Option<Counts>> {
+async fn ends(ledger: &Ledger, run: &Run) -> Result<Option<Spans>> {
     let Some(extent) = ledger.extent(run.id, Series::Ends).await? else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ async fn ends(ledger: &Ledger, run: &Run) -> Result<Option<Counts>> {
     Ok(Some(ends.into()))
 }
 
-impl From<Timeline> for Counts {
+impl From<Timeline> for Spans {
     fn from(timeline: Timeline) -> Self {
         let spans = i64::try_from(timeline.counts.len()).unwrap_or(i64::MAX);
         let until = timeline.span_millis.saturating_mul(spans);

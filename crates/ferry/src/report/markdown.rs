@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::full::{Counts, FullReport};
+use super::full::{FullReport, Spans};
 use super::picture;
 
 pub(super) fn render(full: &FullReport) -> String {
@@ -64,8 +64,8 @@ pub(super) fn render(full: &FullReport) -> String {
     page
 }
 
-fn series(page: &mut String, title: &str, counts: &Counts) {
-    let Counts { from, until, .. } = counts;
+fn series(page: &mut String, title: &str, counts: &Spans) {
+    let Spans { from, until, .. } = counts;
     let line = picture::line(&counts.counts);
     let _ = writeln!(page, "\n## {title}\n\n`{line}`\n\nFrom {from} to {until}.");
 }

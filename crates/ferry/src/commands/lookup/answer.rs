@@ -21,13 +21,13 @@ pub(super) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<&'static str>,
     #[serde(flatten)]
-    session: Option<Session>,
+    session: Option<Known>,
     #[serde(flatten)]
     carried: Option<Carried>,
 }
 
 #[derive(Serialize)]
-struct Session {
+struct Known {
     legacy_key: String,
     run: String,
     row: u64,
@@ -68,7 +68,7 @@ impl Answer {
 
     pub(super) fn not_carried(line: u64, key: LegacyKey, standing: Standing) -> Self {
         Self {
-            session: Some(Session::of(key, standing)),
+            session: Some(Known::of(key, standing)),
             ..Self::unknown(line)
         }
     }
@@ -83,7 +83,7 @@ impl Answer {
             line,
             found: true,
             error: None,
-            session: standing.map(|standing| Session::of(mapping.legacy_key, standing)),
+            session: standing.map(|standing| Known::of(mapping.legacy_key, standing)),
             carried: Some(Carried {
                 state: mapping.state,
                 organization_id: mapping.organization_id.clone(),
@@ -104,7 +104,9 @@ impl Answer {
     pub(super) fn text(&self) -> String {
         let mut text = format!("line {}: ", self.line);
         match (self.error, &self.carried, &self.session) {
-            (Some(error), _, _) => text += &format!("error: {error}\n"),
+            (Some(error), _, _) => {
+                let _ = writeln!(text, "error: {error}");
+            }
             (None, Some(carried), _) => {
                 let (state, end) = (carried.state, &carried.expires_at);
                 let _ = writeln!(text, "{state}, ends at {end}");
@@ -142,7 +144,7 @@ impl Answer {
     }
 }
 
-impl Session {
+impl Known {
     fn of(key: LegacyKey, standing: Standing) -> Self {
         Self {
             legacy_key: key.to_string(),

@@ -24,7 +24,7 @@ const TRIES: u32 = 4;
 /// The first pause between two tries; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// A longer wait that Stytch asks for is not waited for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// Stytch rounds to seconds, and extends nothing by itself.
 const EARLY_MILLIS: i64 = 60_000;
 
