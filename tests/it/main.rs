@@ -5,6 +5,9 @@
 //! | `crossing` | an export crosses, once, whatever Stytch does |
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
 //! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
+//! | `dead` | what could not be carried is listed, shown, exported, put aside, replayed |
+//! | `members` | members that are missing at Stytch: dead as such, or created |
+//! | `probe` | what the legacy provider says of a token that Stytch could not use |
 //! | `fleet` | processes that share PostgreSQL and RabbitMQ |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
@@ -29,10 +32,13 @@ mod configuration;
 mod control;
 mod crash;
 mod crossing;
+mod dead;
 mod deploy;
 mod fleet;
 mod health;
 mod keys;
+mod members;
+mod probe;
 mod rate_settings;
 mod rates;
 mod secrecy;

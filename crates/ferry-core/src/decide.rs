@@ -1,5 +1,8 @@
 //! From the outcome of a call to what happens to its session.
 
+mod member;
+mod verdict;
+
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
@@ -10,6 +13,9 @@ use crate::identity::{self, Expected};
 use crate::outcome::{CallOutcome, NotSent, Refusal};
 use crate::reason::{DeadReason, PauseCause, SkipReason};
 use crate::retry::RetryPolicy;
+
+pub use member::{Creation, decide_after_creation};
+pub use verdict::Verdict;
 
 /// What an attempt leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -145,7 +145,7 @@ impl DeadReason {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::MemberMissing => {
-                "create the member in its organization at Stytch, then run again with a fresh export"
+                "create the member in its organization at Stytch, then `ferry dead replay`"
             }
             Self::MemberNotActive => "activate or unlock the member at Stytch, or verify its email",
             Self::OrganizationMissing => {
@@ -161,9 +161,9 @@ impl DeadReason {
                 "see the legacy provider's log for UserInfo errors; export a fresh token"
             }
             Self::Refused => "look the error type up at stytch.com/docs, mend, export again",
-            Self::AttemptsExhausted => "wait until Stytch is healthy, then export and run again",
+            Self::AttemptsExhausted => "wait until Stytch is healthy, then `ferry dead replay`",
             Self::OutcomeUnknown => {
-                "look for crashes or cut connections in the log, then export and run again"
+                "look for crashes or cut connections in the log, then `ferry dead replay`"
             }
             Self::SealBroken => {
                 "the key ring or the ledger was changed: restore them, export again"

@@ -56,6 +56,8 @@ pub struct SessionFacts {
     pub subject: Option<String>,
     /// The user's email.
     pub email: Option<String>,
+    /// The user's full name.
+    pub name: Option<String>,
     /// The id under which the member is known at Stytch from the operator's side.
     pub external_id: Option<String>,
     /// Until when the call can be made; [`Timestamp::NEVER`] if nobody knows.

@@ -83,6 +83,7 @@ pub(crate) struct ClaimRow {
     organization: String,
     subject: Option<String>,
     email: Option<String>,
+    name: Option<String>,
     external_id: Option<String>,
     token_expires_at: i64,
     session_expires_at: Option<i64>,
@@ -238,6 +239,7 @@ impl KeyRing {
             facts: SessionFacts {
                 subject: row.subject,
                 email: row.email,
+                name: row.name,
                 external_id: row.external_id,
                 token_expires_at: Timestamp::from_millis(row.token_expires_at),
                 clock: SessionClock {

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use ferry_core::Timestamp;
 use ferry_core::budget::{Moment, SubjectBudget, SubjectLimit};
+use ferry_core::session::SessionFacts;
 use sha2::{Digest, Sha256};
 
 use crate::clock::rounded_up;
@@ -31,6 +33,25 @@ pub(crate) fn subject_key(subject: Option<&str>, email: Option<&str>) -> Option<
 }
 
 impl Ledger {
+    /// Takes a turn for one more call about the person of a session. `None`: it is now, or nobody
+    /// knows who it is; else so long to wait.
+    pub async fn turn_of(
+        &self,
+        facts: &SessionFacts,
+        limit: SubjectLimit,
+    ) -> Result<Option<Duration>, LedgerError> {
+        let person = subject_key(facts.subject.as_deref(), facts.email.as_deref());
+        let Some(person) = person else {
+            return Ok(None);
+        };
+        let mut change = self.write().await?;
+        let session = 0;
+        let later = change.take_turns(std::iter::once((session, person)), limit);
+        let later = later.await?;
+        change.commit().await?;
+        Ok(later.get(&session).map(|at| at.since(self.now())))
+    }
+
     /// Forgets persons of whom all of the burst may be spent again. To be called once a minute, by
     /// whoever sweeps. Returns how many.
     pub async fn forget_idle_subjects(&self) -> Result<u64, LedgerError> {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ferry_http::{ClientError, ClientSettings, Fault, SecretBuffer};
+use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{RequestBuilder, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -14,8 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::secret_buffer::SecretBuffer;
-use crate::{reply, tls, transport};
+use crate::reply;
 
 /// Which of Stytch's two APIs the project uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -56,26 +56,6 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// 10 KB.
 pub(crate) const LONGEST_REPLY_BYTES: usize = 1024 * 1024;
 
-/// As many idle connections are kept as calls may be in flight; above, they are closed after use.
-const IDLE_CONNECTIONS: usize = 512;
-
-/// Below the 60 s after which common load balancers drop an idle connection, so that the pool
-/// seldom holds one that the server has closed.
-const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(45);
-
-/// The client could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No TLS.
-    #[error(
-        "TLS could not be set up ({0}): install the operating system's root certificates (package ca-certificates), or name a bundle in SSL_CERT_FILE"
-    )]
-    Tls(#[source] rustls::Error),
-    /// The HTTP library refused its settings.
-    #[error("the HTTP client could not be built ({0}): this is a fault in Ferry, please report it")]
-    Http(String),
-}
-
 /// Stytch's API for one project. Cheap to clone: clones share one connection pool.
 #[derive(Clone)]
 pub struct Client {
@@ -107,7 +87,7 @@ impl Client {
             Api::Consumer => "/v1/sessions/migrate",
         };
         Ok(Self {
-            http: http_client(settings, tls::configuration(&settings.endpoint)?)?,
+            http: http_client(settings)?,
             endpoint: settings.endpoint.clone(),
             api: settings.api,
             migrate_url: settings.endpoint.url(migrate_path),
@@ -142,7 +122,7 @@ impl Client {
         request: RequestBuilder,
         longest_bytes: usize,
     ) -> Result<SecretBuffer, Failure> {
-        let response = request.send().await.map_err(transport::failure)?;
+        let response = request.send().await.map_err(Fault::of)?;
         reply::read(response, longest_bytes).await
     }
 }
@@ -156,37 +136,16 @@ impl fmt::Debug for Client {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the place where redirects, proxies and retries are switched off and timeouts set"
-)]
-pub(crate) fn http_client(
-    settings: &Settings,
-    tls: rustls::ClientConfig,
-) -> Result<reqwest::Client, ClientError> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .default_headers(HeaderMap::from_iter([(
+fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
+    ferry_http::client(ClientSettings {
+        https: settings.endpoint.is_https(),
+        headers: HeaderMap::from_iter([(
             AUTHORIZATION,
             basic_authorization(&settings.project_id, &settings.secret),
-        )]))
-        .user_agent(concat!("ferry/", env!("CARGO_PKG_VERSION")))
-        .http1_only()
-        // A redirect would carry the token to a host that nobody checked.
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        // A call may mint a session: only the worker decides whether it is made again.
-        .retry(retry::never())
-        .timeout(settings.call_timeout)
-        .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .pool_idle_timeout(IDLE_CONNECTION_LIFE)
-        .tcp_nodelay(true)
-        // It would log each header and body at TRACE.
-        .connection_verbose(false)
-        .build()
-        .map_err(|error| ClientError::Http(transport::chain(&error)))
+        )]),
+        call_timeout: settings.call_timeout,
+        connect_timeout: settings.connect_timeout,
+    })
 }
 
 /// Marked sensitive, so that it does not show in a debug print of headers. The header's own copy

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use ferry_http::is_loopback;
 use serde::Serialize;
 use url::{Host, Url};
 
@@ -197,14 +198,6 @@ fn refuse_extras(url: &Url) -> Result<(), EndpointError> {
         return Err(EndpointError::Path);
     }
     Ok(())
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
 }
 
 fn refuse_other_environment(

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ferry_core::failure::judge;
 use ferry_core::outcome::{CallOutcome, NotSent, Refusal, Unanswered};
+use ferry_http::Fault;
 
 /// Why a call came to nothing. Its text tells what to do, and never repeats a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,15 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotSent { cause } => Self::NotSent { cause },
+            Fault::Unanswered(unanswered) => Self::Unanswered(unanswered),
+        }
+    }
+}
 
 impl From<Failure> for CallOutcome {
     fn from(failure: Failure) -> Self {

@@ -9,6 +9,7 @@
 //! | [`Client::list_sessions`] | lists a member's sessions, each with the attempt that minted it |
 //! | [`Client::revoke`] | ends a session |
 //! | [`Client::find_member`] | finds a member by organization and email |
+//! | [`Client::create_member`] | creates a member that is missing |
 //! | [`Client::whoami`] | tries the credentials |
 //!
 //! The vendor's own Rust SDK is not used: it sets no timeout, drops the response's headers (so
@@ -29,20 +30,15 @@ mod migrate;
 mod minted;
 mod refusal;
 mod reply;
-mod retry_after;
-mod secret_buffer;
 mod session_jwt;
 mod sessions;
-mod tls;
-mod transport;
 mod whoami;
 
-pub use client::{
-    Api, Client, ClientError, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, Settings,
-};
+pub use client::{Api, Client, DEFAULT_CALL_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, Settings};
 pub use endpoint::{Endpoint, EndpointError, Environment};
 pub use failure::Failure;
-pub use members::Member;
+pub use ferry_http::ClientError;
+pub use members::{Created, Member, NewMember};
 pub use migrate::{ATTEMPT_CLAIM, MigrateRequest};
 pub use sessions::ListedSession;
 pub use whoami::Whoami;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ferry_core::id::AttemptId;
 use ferry_core::outcome::{CallOutcome, MintedSession};
+use ferry_http::SecretBuffer;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -11,7 +12,6 @@ use serde_json::{Map, Value};
 use crate::client::{Api, Client, LONGEST_REPLY_BYTES};
 use crate::failure::{Failure, refused_here};
 use crate::minted;
-use crate::secret_buffer::SecretBuffer;
 
 /// The custom claim that carries the attempt's id, by which a session that nobody recorded is
 /// found again.

@@ -21,6 +21,7 @@ use secrecy::SecretString;
 use crate::breaker::Admitted;
 use crate::limiter::Permit;
 use crate::settings::Tools;
+use crate::{members, probe};
 
 /// What one call needs. Dropped without a call, it goes to another one.
 #[derive(Debug)]
@@ -38,6 +39,19 @@ pub struct Attempted {
     pub finished: Finished,
     /// For the run's watch: what it came to, and a hash of the person.
     pub watched: Option<(burst::Finished, u32)>,
+}
+
+impl Attempted {
+    /// The session is as it was, and due.
+    pub(crate) fn not_called(lease: &Lease) -> Self {
+        let end = End::Waiting {
+            after: Duration::ZERO,
+        };
+        Self {
+            finished: Finished::new(lease, end, Spent::Nothing, None),
+            watched: None,
+        }
+    }
 }
 
 /// Makes the call for a leased session, unless a cheap look tells that it would be in vain, and
@@ -59,13 +73,15 @@ pub async fn attempt(
     };
     fail::fail_point!("after-call", |_| std::process::abort());
     let decision = judge(&reached, lease, tools, rng);
+    let Reached { outcome, .. } = reached;
+    let decision = probe::settle(decision, lease, tools, rng).await;
+    let (outcome, decision) = members::supply((outcome, decision), lease, tools, rng).await;
     if let Disposition::Halt(cause) = decision.disposition {
         tracing::error!(run.id = %lease.run, %cause, remedy = cause.remedy(), "run paused");
         if let Err(error) = tools.ledger.pause(lease.run, cause).await {
             tracing::error!(run.id = %lease.run, %error, "run could not be paused");
         }
     }
-    let Reached { outcome, .. } = reached;
     let undone = match &outcome {
         CallOutcome::Minted(minted) if decision.unresolved => undo(minted, lease, tools).await,
         _ => false,
@@ -140,7 +156,7 @@ fn judge(
 }
 
 /// In an outage a session waits as after so many spent attempts: up to 8 s with the default policy.
-const OUTAGE_STEP: u32 = 3;
+pub(crate) const OUTAGE_STEP: u32 = 3;
 
 /// A hash of the person, the same in every process.
 fn person(lease: &Lease) -> u32 {
@@ -187,7 +203,7 @@ async fn call(lease: &Lease, tools: &Tools, token: &SecretString, minutes: u32) 
     tools.stytch.migrate(&request).await
 }
 
-fn attempted(lease: &Lease) -> AttemptedSession<'_> {
+pub(crate) fn attempted(lease: &Lease) -> AttemptedSession<'_> {
     AttemptedSession {
         expected: Expected {
             organization: &lease.organization,

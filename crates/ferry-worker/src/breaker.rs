@@ -1,4 +1,4 @@
-//! The process's breaker for Stytch: which calls may be made, and what they came to.
+//! The process's breaker for an upstream: which calls may be made, and what they came to.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -9,6 +9,8 @@ use tokio::time::Instant;
 /// The breaker of a process.
 #[derive(Debug)]
 pub struct Breaker {
+    /// Whose, for the log.
+    upstream: &'static str,
     core: Mutex<breaker::Breaker>,
     began: Instant,
 }
@@ -22,9 +24,15 @@ pub struct Admitted {
 }
 
 impl Breaker {
-    /// Closed.
+    /// For Stytch. Closed.
     pub fn new(config: BreakerConfig) -> Arc<Self> {
+        Self::of("Stytch", config)
+    }
+
+    /// For this one, named as in the log. Closed.
+    pub fn of(upstream: &'static str, config: BreakerConfig) -> Arc<Self> {
         Arc::new(Self {
+            upstream,
             core: Mutex::new(breaker::Breaker::new(config)),
             began: Instant::now(),
         })
@@ -62,10 +70,11 @@ impl Breaker {
             (BreakerState::Closed, BreakerState::Open) => tracing::warn!(
                 failed = recent.0 + 1,
                 of = recent.1 + 1,
-                "Stytch is failing; only a few calls ask whether it is back, nothing is lost by it"
+                "{} is failing; only a few calls ask whether it is back, nothing is lost by it",
+                self.upstream
             ),
             (BreakerState::HalfOpen, BreakerState::Closed) => {
-                tracing::info!("Stytch answers again; calls go on");
+                tracing::info!("{} answers again; calls go on", self.upstream);
             }
             _ => {}
         }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::{Pass, attempt};
+use crate::attempt::{Attempted, Pass, attempt};
 use crate::recorder::Result as AttemptResult;
 use crate::settings::Tools;
 use crate::worker::Worker;
@@ -33,7 +33,7 @@ const LEDGER_PATIENCE: u32 = 30;
 /// Between two tries.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
 
-/// A delivery that has a slot among the calls in flight.
+/// A delivery that has a slot among the sessions held.
 struct Held {
     delivery: Delivery,
     slot: OwnedSemaphorePermit,
@@ -49,7 +49,10 @@ pub(crate) struct Intake<'a> {
     results: mpsc::Sender<AttemptResult>,
     stop: CancellationToken,
     rng: StdRng,
+    /// Sessions held, from their delivery until they are recorded.
     slots: Arc<Semaphore>,
+    /// Calls in flight.
+    places: Arc<Semaphore>,
     /// The oldest first.
     held: VecDeque<Held>,
     /// How long claims have taken lately, at the most.
@@ -63,13 +66,15 @@ impl<'a> Intake<'a> {
         stop: CancellationToken,
         rng: StdRng,
     ) -> Self {
+        let settings = &worker.tools.settings;
         Self {
             tools: &worker.tools,
             consumer: &worker.consumer,
             results,
             stop,
             rng,
-            slots: Arc::new(Semaphore::new(worker.tools.settings.concurrency)),
+            slots: Arc::new(Semaphore::new(settings.held())),
+            places: Arc::new(Semaphore::new(settings.concurrency)),
             held: VecDeque::new(),
             claim_time: Duration::ZERO,
         }
@@ -212,9 +217,19 @@ impl<'a> Intake<'a> {
     fn call(&mut self, held: Held, pass: Pass, lease: Box<Lease>, calls: &TaskTracker) {
         let tools = self.tools.clone();
         let results = self.results.clone();
+        let (places, stop) = (Arc::clone(&self.places), self.stop.clone());
         let mut rng = StdRng::from_rng(&mut self.rng);
         calls.spawn(async move {
-            let attempted = attempt(&lease, pass, &tools, &mut rng).await;
+            let place = tokio::select! {
+                biased;
+                place = places.acquire_owned() => Some(place.expect("never closed")),
+                () = stop.cancelled() => None,
+            };
+            let attempted = match &place {
+                Some(_) => attempt(&lease, pass, &tools, &mut rng).await,
+                None => Attempted::not_called(&lease),
+            };
+            drop(place);
             let result = AttemptResult {
                 attempted,
                 tag: held.delivery.tag,

@@ -22,6 +22,8 @@ pub mod attempt;
 pub mod breaker;
 mod intake;
 pub mod limiter;
+mod members;
+mod probe;
 mod recorder;
 mod settings;
 pub mod sweeper;
@@ -29,5 +31,7 @@ pub mod tally;
 mod watch;
 mod worker;
 
+pub use members::Members;
+pub use probe::Userinfo;
 pub use settings::{Settings, Tools};
 pub use worker::{Worker, WorkerError};

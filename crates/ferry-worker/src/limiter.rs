@@ -15,6 +15,7 @@
 //! gives no permits. Without any line (an unlimited rate, on loopback) the ledger is not asked.
 
 mod ask;
+mod claimed;
 mod hand;
 mod permit;
 mod reports;

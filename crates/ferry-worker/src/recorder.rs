@@ -14,8 +14,8 @@ use crate::attempt::Attempted;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// A finished attempt on its way into the ledger. It keeps its place among the calls in flight
-/// until it is recorded, so that an unwritable ledger stops the intake by itself.
+/// A finished attempt on its way into the ledger. It keeps its slot among the sessions held until it
+/// is recorded, so that an unwritable ledger stops the intake by itself.
 #[derive(Debug)]
 pub(crate) struct Result {
     pub(crate) attempted: Attempted,

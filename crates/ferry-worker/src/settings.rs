@@ -12,6 +12,8 @@ use ferry_stytch::Client;
 
 use crate::breaker::Breaker;
 use crate::limiter::Limiter;
+use crate::members::Members;
+use crate::probe::Userinfo;
 use crate::tally::Tally;
 
 /// How a worker works.
@@ -38,6 +40,19 @@ pub struct Settings {
     pub burst: BurstConfig,
 }
 
+impl Settings {
+    /// Sessions held at once, from their delivery until they are recorded: while some are called, as
+    /// many others are claimed or recorded.
+    pub fn held(&self) -> usize {
+        self.concurrency * 2
+    }
+
+    /// Deliveries at once: a claim finds its batch at hand.
+    pub fn prefetch(&self) -> usize {
+        self.held() + self.concurrency
+    }
+}
+
 /// What a worker works with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tools {
@@ -49,6 +64,10 @@ pub struct Tools {
     pub limiter: Arc<Limiter>,
     /// Whether Stytch is up.
     pub breaker: Arc<Breaker>,
+    /// Creates members that are missing; `None`: their sessions are dead.
+    pub members: Option<Arc<Members>>,
+    /// Settles what Stytch could not tell of a token; `None`: it is tried again, so many times.
+    pub userinfo: Option<Arc<Userinfo>>,
     /// What has happened.
     pub tally: Arc<Tally>,
     /// How to work.

@@ -33,7 +33,7 @@ pub enum WorkerError {
 impl Worker {
     /// Works until `stop` is cancelled, then finishes what is in flight and records it.
     pub async fn run(self, stop: CancellationToken, mut rng: StdRng) -> Result<(), WorkerError> {
-        let (results, received) = mpsc::channel(self.tools.settings.concurrency.max(1));
+        let (results, received) = mpsc::channel(self.tools.settings.held().max(1));
         let recorder_rng = StdRng::from_rng(&mut rng);
         let intake = Intake::new(&self, results, stop.clone(), rng);
         let recording = async {

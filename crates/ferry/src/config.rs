@@ -5,6 +5,7 @@
 
 mod duration;
 mod env_file;
+mod legacy;
 mod load;
 mod rate;
 mod rates;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use duration::Period;
 pub(crate) use env_file::Environment;
+pub(crate) use legacy::Legacy;
 pub(crate) use load::{Loaded, Overrides, load};
 pub(crate) use rate::Rate;
 pub(crate) use rates::{Rates, RatesInForce};
@@ -35,6 +37,8 @@ pub(crate) use show::show;
 pub(crate) struct Config {
     /// The project that sessions are carried to.
     pub(crate) stytch: Stytch,
+    /// The provider that sessions come from.
+    pub(crate) legacy: Legacy,
     /// How fast.
     pub(crate) rates: Rates,
     /// How the worker works.
@@ -78,6 +82,23 @@ pub(crate) struct Stytch {
     /// How long a call may take, connecting included. 1s to 60s. Longer lets slow calls succeed,
     /// and keeps their place among the calls in flight.
     pub(crate) call_timeout: Period<10_000>,
+    /// What becomes of a session whose person has no member (Consumer: no user) at Stytch. `require`:
+    /// it is dead as `member_missing`. `create`: a member is made of the row's email, name and
+    /// external id, once for each person, and the session is tried again; a row without an email is
+    /// dead as before. The email must be the one that the legacy provider's UserInfo names: if not,
+    /// the session ends as `member_missing` after `retry.max_attempts`, and the member stays.
+    pub(crate) members: Members,
+}
+
+/// What becomes of a session whose person has no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Members {
+    /// It is dead.
+    #[default]
+    Require,
+    /// A member is created.
+    Create,
 }
 
 /// Which of Stytch's APIs.

@@ -94,11 +94,10 @@ impl Crew<'_> {
         let tools = &self.crossing.tools;
         let worker = Worker {
             tools: tools.clone(),
-            // Twice the calls in flight, so that a claim finds its batch at hand.
             consumer: self
                 .crossing
                 .queue
-                .consume(tools.settings.concurrency * 2)
+                .consume(tools.settings.prefetch())
                 .await?,
             queue: self.crossing.queue.clone(),
         };

@@ -21,9 +21,10 @@ use ferry_worker::limiter::{Limit, Limiter};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
 
-use crate::config::{self, Api, Config, Environment, RatesInForce};
+use crate::config::{self, Api, Config, Environment, Members, RatesInForce};
 use crate::exit::{Coded, Exit};
 use crate::site::Site;
+use crate::userinfo;
 
 /// The parts of a crossing.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ impl Crossing {
             stytch,
             limiter: Limiter::new(site.ledger.clone(), lines(&rates)),
             breaker: Breaker::new(BreakerConfig::default()),
+            members: (config.stytch.members == Members::Create).then(Arc::default),
+            userinfo: userinfo::of(config)?,
             tally: Arc::new(Tally::default()),
             settings: Arc::new(settings(config, &rates)),
         };

@@ -22,6 +22,7 @@ mod report;
 mod site;
 mod stop;
 mod telemetry;
+mod userinfo;
 mod watchdog;
 
 use std::process::ExitCode;

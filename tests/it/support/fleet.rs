@@ -182,6 +182,11 @@ impl Fleet {
 
     /// Puts a message of this type into the work queue, past the queue.
     pub(crate) async fn publish(&self, kind: Option<&str>, body: &str) {
+        self.publish_to("work", kind, body).await;
+    }
+
+    /// Puts a message of this type into the work queue or the dead-letter queue, past the queue.
+    pub(crate) async fn publish_to(&self, queue: &str, kind: Option<&str>, body: &str) {
         let connecting =
             lapin::Connection::connect(&self.queue_url, ConnectionProperties::default());
         let connection = connecting.await.expect("a broker");
@@ -198,7 +203,7 @@ impl Fleet {
             .expect("confirms");
         let publishing = channel.basic_publish(
             exchange.into(),
-            "work".into(),
+            queue.into(),
             BasicPublishOptions::default(),
             body.as_bytes(),
             properties,

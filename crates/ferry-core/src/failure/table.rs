@@ -32,6 +32,7 @@ pub const ALREADY_THERE: &[&str] = &[
     "organization_slug_already_used",
     "organization_external_id_already_used",
     "duplicate_user_external_id",
+    "duplicate_email",
 ];
 
 /// Every `error_type` that Ferry has a judgement for.
@@ -135,4 +136,5 @@ pub const FAILURES: &[FailureRow] = &[
     with(400, row(ALREADY_THERE[3], Session(Refused))),
     row(ALREADY_THERE[4], Session(Refused)),
     row(ALREADY_THERE[5], Session(Refused)),
+    row(ALREADY_THERE[6], Session(Refused)),
 ];

@@ -129,6 +129,7 @@ const NAMED: &[(&str, u16, FailureClass, bool, bool)] = {
             false,
         ),
         ("duplicate_user_external_id", 400, Session, false, false),
+        ("duplicate_email", 400, Session, false, false),
     ]
 };
 

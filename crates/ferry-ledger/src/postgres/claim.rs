@@ -29,7 +29,7 @@ impl PostgresChange {
         self.clock.told(now, asked);
         let rows = sqlx::query_as(
             "/* claim: look */ SELECT s.id, s.run_id, s.legacy_key, s.organization, s.subject,
-                 s.email, s.external_id, s.token_expires_at, s.session_expires_at, s.idle_timeout,
+                 s.email, s.name, s.external_id, s.token_expires_at, s.session_expires_at, s.idle_timeout,
                  s.last_active_at, s.absolute_expires_at, s.custom_claims, s.state, s.fence,
                  s.lease_until, s.attempts_spent, s.unknown_outcomes, r.state AS run_state,
                  w.due_at, x.token, s.id <> ALL($2) AS in_use

@@ -82,10 +82,10 @@ impl PostgresChange {
         sqlx::query(
             "/* register */ INSERT INTO sessions (run_id, id, source_row, token_expires_at,
                  session_expires_at, idle_timeout, last_active_at, absolute_expires_at, subject,
-                 email, external_id, custom_claims, legacy_key, organization, state, reason)
+                 email, name, external_id, custom_claims, legacy_key, organization, state, reason)
              SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
                  $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-                 $12::text[], $13::bytea[], $14::text[], $15::text[], $16::text[])",
+                 $12::text[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::text[])",
         )
         .bind(run.0)
         .bind(fresh.iter().map(|fresh| fresh.id).collect::<Vec<_>>())
@@ -97,6 +97,7 @@ impl PostgresChange {
         .bind(rows.absolute_expires_at)
         .bind(rows.subject)
         .bind(rows.email)
+        .bind(rows.name)
         .bind(rows.external_id)
         .bind(rows.custom_claims)
         .bind(each().map(|c| &c.key.0[..]).collect::<Vec<_>>())
@@ -196,13 +197,14 @@ impl PostgresChange {
                  token_expires_at = n.token_expires_at, session_expires_at = n.session_expires_at,
                  idle_timeout = n.idle_timeout, last_active_at = n.last_active_at,
                  absolute_expires_at = n.absolute_expires_at, subject = n.subject, email = n.email,
-                 external_id = n.external_id, custom_claims = n.custom_claims,
+                 name = n.name, external_id = n.external_id, custom_claims = n.custom_claims,
                  state = 'queued', reason = NULL, error_type = NULL, fence = fence + 1,
                  attempt_id = NULL, lease_until = NULL, attempts_spent = 0, unknown_outcomes = 0
              FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                 $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[])
+                 $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
+                 $13::text[])
                  AS n (id, source_row, token_expires_at, session_expires_at, idle_timeout,
-                     last_active_at, absolute_expires_at, subject, email, external_id,
+                     last_active_at, absolute_expires_at, subject, email, name, external_id,
                      custom_claims)
              WHERE s.id = n.id",
         )
@@ -216,6 +218,7 @@ impl PostgresChange {
         .bind(rows.absolute_expires_at)
         .bind(rows.subject)
         .bind(rows.email)
+        .bind(rows.name)
         .bind(rows.external_id)
         .bind(rows.custom_claims)
         .execute(&mut *self.transaction)
@@ -248,6 +251,7 @@ struct Columns<'c> {
     absolute_expires_at: Vec<Option<i64>>,
     subject: Vec<Option<&'c str>>,
     email: Vec<Option<&'c str>>,
+    name: Vec<Option<&'c str>>,
     external_id: Vec<Option<&'c str>>,
     custom_claims: Vec<Option<&'c str>>,
 }
@@ -275,6 +279,7 @@ impl<'c> Columns<'c> {
                 .push(time(clock.absolute_expires_at));
             columns.subject.push(facts.subject.as_deref());
             columns.email.push(facts.email.as_deref());
+            columns.name.push(facts.name.as_deref());
             columns.external_id.push(facts.external_id.as_deref());
             columns.custom_claims.push(session.custom_claims.as_deref());
         }

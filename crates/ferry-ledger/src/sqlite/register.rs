@@ -12,7 +12,7 @@ use super::{SqliteChange, SqliteLedger};
 use crate::LedgerError;
 use crate::register::{Fresh, Known, KnownRow, Registered, RejectRow, milliseconds, signed};
 
-/// Rows in one multi-row statement: beyond some hundreds nothing is gained, and 17 values a row
+/// Rows in one multi-row statement: beyond some hundreds nothing is gained, and 18 values a row
 /// stay below SQLite's 32,766 parameters.
 const ROWS_PER_STATEMENT: usize = 500;
 
@@ -76,7 +76,7 @@ impl SqliteChange {
     async fn insert_chunk(&mut self, run: RunId, chunk: &[Fresh]) -> Result<(), LedgerError> {
         let mut insert = QueryBuilder::new(
             "/* register */ INSERT INTO sessions (id, run_id, legacy_key, source_row, organization,
-             subject, email, external_id, token_expires_at, session_expires_at, idle_timeout,
+             subject, email, name, external_id, token_expires_at, session_expires_at, idle_timeout,
              last_active_at, absolute_expires_at, custom_claims, state, reason) ",
         );
         insert.push_values(chunk, |mut values, Fresh { id, candidate, .. }| {
@@ -91,6 +91,7 @@ impl SqliteChange {
                 .push_bind(&session.organization)
                 .push_bind(&facts.subject)
                 .push_bind(&facts.email)
+                .push_bind(&facts.name)
                 .push_bind(&facts.external_id)
                 .push_bind(facts.token_expires_at.as_millis())
                 .push_bind(clock.session_expires_at.map(Timestamp::as_millis))
@@ -175,7 +176,7 @@ impl SqliteChange {
         sqlx::query(
             "/* revive */ UPDATE sessions SET run_id = ?2, source_row = ?3, subject = ?4, email = ?5,
                  external_id = ?6, token_expires_at = ?7, session_expires_at = ?8, idle_timeout = ?9,
-                 last_active_at = ?10, absolute_expires_at = ?11, custom_claims = ?12,
+                 last_active_at = ?10, absolute_expires_at = ?11, custom_claims = ?12, name = ?13,
                  state = 'queued', reason = NULL, error_type = NULL, fence = fence + 1,
                  attempt_id = NULL, lease_until = NULL, attempts_spent = 0, unknown_outcomes = 0
              WHERE id = ?1",
@@ -192,6 +193,7 @@ impl SqliteChange {
         .bind(clock.last_active_at.map(Timestamp::as_millis))
         .bind(clock.absolute_expires_at.map(Timestamp::as_millis))
         .bind(&session.custom_claims)
+        .bind(&facts.name)
         .execute(&mut *self.transaction)
         .await?;
         for forget in [

@@ -1,8 +1,10 @@
 //! One holder at a time, with all that it needs.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferry_core::budget::{Rate, SubjectLimit};
 use ferry_core::id::{Fence, SessionId};
 use ferry_core::reason::{DeadReason, PauseCause, SkipReason};
 use ferry_core::session::SessionClock;
@@ -32,11 +34,13 @@ on_every_backend![
     a_takeover_lists_the_old_attempt_in_the_same_commit,
     of_two_claims_at_once_one_is_granted,
     voided_leases_are_taken_over_at_once,
+    one_more_call_about_a_person_takes_a_turn_of_theirs,
 ];
 
 async fn a_lease_carries_all_that_the_call_needs(bench: &mut Bench) -> Result<(), LedgerError> {
     let mut alice = alice_active();
     alice.session.facts.external_id = Some("employee|7".to_owned());
+    alice.session.facts.name = Some("Alice Liddell".to_owned());
     alice.session.facts.clock = SessionClock {
         session_expires_at: Some(noon_plus(600)),
         idle_timeout: Some(Duration::from_mins(90)),
@@ -261,5 +265,27 @@ async fn voided_leases_are_taken_over_at_once(bench: &mut Bench) -> Result<(), L
     let listed = bench.tables.listed().await;
     assert_eq!(listed[0].attempt, alice.attempt);
     assert_eq!(listed[0].due_at, bench.now().plus(QUIET));
+    Ok(())
+}
+
+async fn one_more_call_about_a_person_takes_a_turn_of_theirs(
+    bench: &mut Bench,
+) -> Result<(), LedgerError> {
+    let limit = SubjectLimit {
+        burst: NonZeroU32::new(2).expect("not zero"),
+        sustained: Rate::per_minute(6.0).expect("a rate"),
+    };
+    let alice = alice_active().session.facts;
+    for _ in 0..2 {
+        assert_eq!(bench.ledger.turn_of(&alice, limit).await?, None);
+    }
+    let wait = bench.ledger.turn_of(&alice, limit).await?;
+    let wait = wait.expect("her burst is spent");
+    assert!(
+        !wait.is_zero() && wait <= Duration::from_secs(11),
+        "{wait:?}"
+    );
+    let bob = bob_expired().session.facts;
+    assert_eq!(bench.ledger.turn_of(&bob, limit).await?, None);
     Ok(())
 }

@@ -17,12 +17,12 @@
 //! | `members` | where the sweeper looks, and what it revokes there |
 //! | `runs` | from registering to finished |
 //! | `cancel` | a run that is given up |
-//! | `budgets` | rates that all workers share |
-//! | `subjects` | how often one person may be asked about |
-//! | `watch` | one cause in many sessions pauses their run |
 //! | `dead` | what is dead: counted, listed, put aside |
 //! | `replay` | dead sessions get another chance |
 //! | `foreign` | messages that are not ours |
+//! | `budgets` | rates that all workers share |
+//! | `subjects` | how often one person may be asked about |
+//! | `watch` | one cause in many sessions pauses their run |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `open` | which ledgers and which keys are refused |

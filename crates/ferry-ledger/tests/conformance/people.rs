@@ -59,6 +59,7 @@ pub(crate) fn person(name: &str, source_row: u64, minutes: u64) -> Person {
         facts: SessionFacts {
             subject: Some(format!("auth0|{name}")),
             email: Some(format!("{name}@example.com")),
+            name: None,
             external_id: None,
             token_expires_at: ferry_core::Timestamp::NEVER,
             clock: SessionClock::default(),

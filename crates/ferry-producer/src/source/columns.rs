@@ -30,6 +30,10 @@ pub struct Columns {
     /// `email` if there is one, else the `email` of a JWT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The user's full name. Given to members that Ferry creates (`stytch.members`), and not looked at
+    /// otherwise. Unset: the column `name` if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The id that you gave the member at Stytch. A firmer check than the email, which can change
     /// after login. Unset: the column `external_id` if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,7 @@ pub(super) enum Role {
     SessionId,
     Subject,
     Email,
+    Name,
     ExternalId,
     TokenExpiresAt,
     SessionExpiresAt,
@@ -89,6 +94,7 @@ impl Default for Columns {
             session_id: named(Role::SessionId),
             subject: None,
             email: None,
+            name: None,
             external_id: None,
             token_expires_at: None,
             session_expires_at: None,
@@ -109,6 +115,7 @@ impl Columns {
             Role::SessionId => Some(&self.session_id),
             Role::Subject => self.subject.as_deref(),
             Role::Email => self.email.as_deref(),
+            Role::Name => self.name.as_deref(),
             Role::ExternalId => self.external_id.as_deref(),
             Role::TokenExpiresAt => self.token_expires_at.as_deref(),
             Role::SessionExpiresAt => self.session_expires_at.as_deref(),
@@ -128,13 +135,14 @@ impl Columns {
 }
 
 impl Role {
-    pub(super) const COUNT: usize = 11;
+    pub(super) const COUNT: usize = 12;
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::AccessToken,
         Self::Organization,
         Self::SessionId,
         Self::Subject,
         Self::Email,
+        Self::Name,
         Self::ExternalId,
         Self::TokenExpiresAt,
         Self::SessionExpiresAt,
@@ -151,6 +159,7 @@ impl Role {
             Self::SessionId => "session_id",
             Self::Subject => "subject",
             Self::Email => "email",
+            Self::Name => "name",
             Self::ExternalId => "external_id",
             Self::TokenExpiresAt => "token_expires_at",
             Self::SessionExpiresAt => "session_expires_at",

@@ -224,6 +224,7 @@ impl<'a, R: Record> Fields<'a, R> {
         Ok(SessionFacts {
             subject: column_or(Role::Subject, &jwt.subject)?,
             email: column_or(Role::Email, &jwt.email)?,
+            name: self.optional(Role::Name)?.map(Cow::into_owned),
             external_id: self.optional(Role::ExternalId)?.map(Cow::into_owned),
             token_expires_at: token_end.unwrap_or(Timestamp::NEVER),
             clock,

@@ -122,6 +122,7 @@ fn visitor(number: u64) -> ExportRow {
         facts: SessionFacts {
             subject: Some(format!("auth0|visitor-{number}")),
             email: Some(format!("visitor-{number}@example.com")),
+            name: None,
             external_id: None,
             token_expires_at: Timestamp::NEVER,
             clock: SessionClock::default(),

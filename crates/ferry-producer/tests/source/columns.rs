@@ -17,6 +17,7 @@ fn columns_are_found_by_their_configured_names() {
             session_id: "sid".to_owned(),
             subject: Some("uid".to_owned()),
             email: Some("mail".to_owned()),
+            name: Some("called".to_owned()),
             external_id: Some("uid".to_owned()),
             token_expires_at: Some("exp".to_owned()),
             session_expires_at: Some("until".to_owned()),
@@ -28,8 +29,8 @@ fn columns_are_found_by_their_configured_names() {
         ..Sample::default()
     };
     let rows = sample.rows(
-        "seen,latest,idle,until,exp,mail,uid,sid,tenant,at\n\
-         1767268000,1767270000000,30m,2026-02-01T00:00:00Z,1767269000,a@b.example,u1,s1,acme,t1\n",
+        "seen,latest,idle,until,exp,mail,called,uid,sid,tenant,at\n\
+         1767268000,1767270000000,30m,2026-02-01T00:00:00Z,1767269000,a@b.example,Ann Bee,u1,s1,acme,t1\n",
     );
     let session = session(&rows[0]);
     assert_eq!(session.source_row, 1);
@@ -40,6 +41,7 @@ fn columns_are_found_by_their_configured_names() {
     for expected in [
         r#"subject: Some("u1")"#,
         r#"email: Some("a@b.example")"#,
+        r#"name: Some("Ann Bee")"#,
         r#"external_id: Some("u1")"#,
         "token_expires_at: Timestamp(1767269000000)",
         "session_expires_at: Some(Timestamp(1769904000000))",

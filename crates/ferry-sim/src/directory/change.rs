@@ -17,7 +17,7 @@ pub struct PersonChange {
     pub member_status: Option<Status>,
     /// The person's address at Stytch.
     pub stytch_email: Option<String>,
-    /// The address that UserInfo gives.
+    /// The address that UserInfo gives; empty: none, as for a token without the scope `email`.
     pub userinfo_email: Option<String>,
 }
 

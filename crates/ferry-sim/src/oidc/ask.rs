@@ -39,7 +39,7 @@ async fn in_process(world: &World, token: &str) -> Option<String> {
     match userinfo::claims(world, &faults, call.number, token) {
         Ok(claims) => {
             call.end(Some(StatusCode::OK.as_u16()), Cow::Borrowed("ok"));
-            Some(claims.email)
+            Some(claims.email).filter(|email| email.contains('@'))
         }
         Err(refusal) => {
             call.end(None, Cow::Borrowed(refusal.outcome()));

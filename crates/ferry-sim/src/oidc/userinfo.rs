@@ -130,18 +130,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn shown(claims: &Claims) -> Response {
     let person = &claims.person;
-    let response = reply::plain(
-        StatusCode::OK,
-        &json!({
-            "sub": person.subject,
-            "name": person.name,
-            "nickname": person.name.split(' ').next(),
-            "email": claims.email,
-            "email_verified": true,
-            "updated_at": "2025-01-01T00:00:00.000Z",
-        }),
-    );
-    with_allowance(response, claims.allowance)
+    let mut reply = json!({
+        "sub": person.subject,
+        "name": person.name,
+        "nickname": person.name.split(' ').next(),
+        "updated_at": "2025-01-01T00:00:00.000Z",
+    });
+    if !claims.email.is_empty() {
+        reply["email"] = claims.email.as_str().into();
+        reply["email_verified"] = true.into();
+    }
+    with_allowance(reply::plain(StatusCode::OK, &reply), claims.allowance)
 }
 
 fn refused(world: &World, refusal: Refusal) -> Response {

@@ -3,7 +3,7 @@
 use ferry_core::Timestamp;
 use ferry_core::id::AttemptId;
 use ferry_core::outcome::{CallOutcome, ErrorType};
-use ferry_stytch::{Api, Failure, ListedSession, Member, Whoami};
+use ferry_stytch::{Api, Created, Failure, ListedSession, Member, NewMember, Whoami};
 use serde_json::json;
 
 use crate::server::{PROJECT, Server, TOKEN, error_reply, json_reply, migrate, minted_reply};
@@ -257,4 +257,70 @@ async fn wrong_credentials_are_told_with_their_remedy() {
         failure.to_string(),
         "Stytch answered 401 unauthorized_credentials (request-id-test-1): set FERRY_STYTCH__PROJECT_ID and FERRY_STYTCH__SECRET to a pair of the same environment"
     );
+}
+
+const CAROL: NewMember<'_> = NewMember {
+    organization: "org/1",
+    email: "carol@example.com",
+    name: Some("Carol Ng"),
+    external_id: Some("auth0|7"),
+};
+
+#[tokio::test]
+async fn a_member_is_created_active_in_its_organization() {
+    let server = Server::answering(json_reply(200, &json!({"member_id": "member-test-1"}))).await;
+    let created = server.client(Api::B2b).create_member(&CAROL).await;
+    assert_eq!(created, Ok(Created::New));
+    let request = server.only_request();
+    let line = "POST /v1/b2b/organizations/org%2F1/members HTTP/1.1";
+    assert_eq!(request.line(), line);
+    assert_eq!(
+        request.json(),
+        json!({
+            "email_address": "carol@example.com",
+            "name": "Carol Ng",
+            "create_member_as_pending": false,
+            "external_id": "auth0|7",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_user_is_created_with_what_is_known_and_no_more() {
+    let server = Server::answering(json_reply(200, &json!({"user_id": "user-test-1"}))).await;
+    let client = server.client(Api::Consumer);
+    let nameless = NewMember {
+        name: None,
+        external_id: None,
+        ..CAROL
+    };
+    assert_eq!(client.create_member(&nameless).await, Ok(Created::New));
+    assert_eq!(client.create_member(&CAROL).await, Ok(Created::New));
+    let seen = server.seen.lock().unwrap();
+    assert_eq!(seen[0].line(), "POST /v1/users HTTP/1.1");
+    let email = "carol@example.com";
+    assert_eq!(
+        seen[0].json(),
+        json!({"email": email, "create_user_as_pending": false})
+    );
+    let name = json!({"first_name": "Carol Ng"});
+    assert_eq!(
+        seen[1].json(),
+        json!({"email": email, "name": name, "create_user_as_pending": false, "external_id": "auth0|7"})
+    );
+}
+
+#[tokio::test]
+async fn an_organization_that_no_path_can_name_gets_no_member() {
+    let server = Server::answering(json_reply(200, &json!({}))).await;
+    let new = NewMember {
+        organization: "..",
+        ..CAROL
+    };
+    let refused = server.client(Api::B2b).create_member(&new).await;
+    assert!(
+        matches!(refused, Err(Failure::Refused(refusal)) if refusal.status == 404),
+        "not refused"
+    );
+    assert_eq!(server.request_count(), 0);
 }

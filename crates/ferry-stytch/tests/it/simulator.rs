@@ -9,7 +9,7 @@ use ferry_core::identity::{Expected, compare};
 use ferry_core::outcome::{CallOutcome, MintedSession, Refusal, Unanswered};
 use ferry_core::reason::{DeadReason, PauseCause};
 use ferry_sim::{Faults, Options, Population, RetryAfter, Simulator};
-use ferry_stytch::{Api, Client, Endpoint, Failure, MigrateRequest, Settings};
+use ferry_stytch::{Api, Client, Created, Endpoint, Failure, MigrateRequest, NewMember, Settings};
 
 const ATTEMPT: AttemptId = AttemptId([0x5a; 16]);
 const MINUTES: u32 = 120;
@@ -319,4 +319,25 @@ async fn whoami_tells_right_credentials_from_wrong_ones() {
         panic!("{failure:?}");
     };
     assert_eq!(judge(&refusal), Judgement::SetUp(PauseCause::Credentials));
+}
+
+#[tokio::test]
+async fn a_missing_member_is_created_once_and_then_its_session_crosses() {
+    for api in [Api::B2b, Api::Consumer] {
+        let stage = Stage::set(api).await;
+        let session = stage.in_condition(ferry_sim::Condition::MemberMissing);
+        let (organization, email) = (stage.organization(session), stage.email(session));
+        let new = NewMember {
+            organization: &organization,
+            email: &email,
+            name: Some("Carol Ng"),
+            external_id: None,
+        };
+        let missing = judge(&stage.refused(session).await);
+        assert_eq!(missing, Judgement::Session(DeadReason::MemberMissing));
+        assert_eq!(stage.client.create_member(&new).await, Ok(Created::New));
+        let again = stage.client.create_member(&new).await;
+        assert_eq!(again, Ok(Created::AlreadyThere));
+        stage.mint(session).await;
+    }
 }

@@ -17,7 +17,7 @@ use crate::place::place;
 use crate::registering::Registering;
 use crate::report::Report;
 use crate::site::Site;
-use crate::{progress, rejects_file, stop};
+use crate::{progress, rejects_file, stop, userinfo};
 
 pub(super) async fn execute(global: Global, args: RunArgs) -> Result<Exit> {
     let overrides = Overrides {
@@ -55,6 +55,7 @@ pub(super) async fn carry(
     let known = registering.begin().await?;
     let run = known.0.clone();
     crossing.check_credentials().await?;
+    userinfo::check(crossing.tools.userinfo.as_ref()).await?;
     let migrated_before = ledger.books(run.id).await?.migrated;
     let ended = if registering.take_in(known, stop, &mut rng).await?.is_some() {
         // A long crossing should not keep the operator from mending rejects meanwhile.

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::health::{self, Checks};
 use crate::place::place;
 use crate::site::Site;
-use crate::{progress, stop};
+use crate::{progress, stop, userinfo};
 
 /// After SIGTERM everything in flight is finished within this time, or given up: it is taken over
 /// by others, and swept.
@@ -49,6 +49,7 @@ pub(super) async fn execute(global: Global, args: WorkArgs) -> Result<Exit> {
     }
     let crossing = Crossing::new(config, endpoint, &site)?;
     crossing.check_credentials().await?;
+    userinfo::check(crossing.tools.userinfo.as_ref()).await?;
     let crew = Crew {
         crossing: &crossing,
         worker: WorkerId::random(&mut rng),

@@ -208,6 +208,7 @@ impl Loaded {
                 config.stytch.call_timeout
             );
         }
+        config.legacy.probed()?;
         config.rates.in_force()?;
         if let Some(claim) = config.export.columns.reserved_claim() {
             anyhow::bail!(

@@ -14,7 +14,7 @@ use ferry_ledger::sweep::Looked;
 use proptest::sample::Index;
 
 use super::step::{End, PEOPLE, RUNS, Row, Step};
-use crate::bench::{Bench, SECOND_LOOK, TERMS};
+use crate::bench::{Bench, LEASE, QUIET, SECOND_LOOK, TERMS};
 use crate::ends::minted_id;
 use crate::people::{Person, person};
 use crate::subjects;

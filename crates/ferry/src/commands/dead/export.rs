@@ -1,7 +1,7 @@
 //! `ferry dead export`.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -18,7 +18,7 @@ use crate::operator::who;
 use crate::place::place;
 use crate::rejects_file::unquoted;
 
-/// Rows read from the ledger at once.
+/// Sessions read from the ledger and written at once.
 const PAGE: u32 = 5_000;
 
 pub(super) async fn execute(global: Global, args: &ExportArgs) -> Result<Exit> {
@@ -47,27 +47,31 @@ fn by_name(path: &Path) -> ExportFormat {
     }
 }
 
-async fn write(ledger: &Ledger, filter: &Filter, format: ExportFormat, file: &File) -> Result<u64> {
+async fn write(
+    ledger: &Ledger,
+    filter: &Filter,
+    format: ExportFormat,
+    mut file: &File,
+) -> Result<u64> {
     let names = names(ledger).await?;
-    let mut rows = Rows::new(format, BufWriter::new(file))?;
+    if format == ExportFormat::Csv {
+        file.write_all(&csv([COLUMNS.map(str::to_owned)])?)?;
+    }
     let (mut after, mut written) = (None, 0);
     loop {
         let page = ledger.dead_sessions(filter, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.session);
         written += page.len() as u64;
-        for session in page {
-            rows.write(&Session::of(session, &names))?;
-        }
+        let sessions = page.into_iter().map(|dead| Session::of(dead, &names));
+        let rows = match format {
+            ExportFormat::Csv => csv(sessions.map(cells))?,
+            ExportFormat::Ndjson => ndjson(sessions)?,
+        };
+        file.write_all(&rows)?;
     }
-    rows.end()?;
     file.sync_all()?;
     Ok(written)
-}
-
-enum Rows<W: Write> {
-    Csv(Box<csv::Writer<W>>),
-    Ndjson(W),
 }
 
 const COLUMNS: [&str; 13] = [
@@ -86,52 +90,37 @@ const COLUMNS: [&str; 13] = [
     "remedy",
 ];
 
-impl<W: Write> Rows<W> {
-    fn new(format: ExportFormat, file: W) -> Result<Self> {
-        Ok(match format {
-            ExportFormat::Csv => {
-                let mut writer = csv::Writer::from_writer(file);
-                writer.write_record(COLUMNS)?;
-                Self::Csv(Box::new(writer))
-            }
-            ExportFormat::Ndjson => Self::Ndjson(file),
-        })
+fn csv(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| unquoted(cell)))?;
     }
+    Ok(writer.into_inner()?)
+}
 
-    fn write(&mut self, session: &Session) -> Result<()> {
-        match self {
-            Self::Csv(writer) => {
-                let cell = |text: &Option<String>| text.clone().unwrap_or_default();
-                let cells = [
-                    session.session.to_string(),
-                    session.run.clone(),
-                    session.row.to_string(),
-                    session.organization.clone(),
-                    cell(&session.subject),
-                    cell(&session.email),
-                    cell(&session.external_id),
-                    session.reason.clone(),
-                    cell(&session.class),
-                    cell(&session.error_type),
-                    session.attempts.to_string(),
-                    session.died_at.0.clone(),
-                    session.remedy.to_owned(),
-                ];
-                writer.write_record(cells.iter().map(|cell| unquoted(cell)))?;
-            }
-            Self::Ndjson(writer) => {
-                serde_json::to_writer(&mut *writer, session)?;
-                writer.write_all(b"\n")?;
-            }
-        }
-        Ok(())
-    }
+fn cells(session: Session) -> [String; COLUMNS.len()] {
+    [
+        session.session.to_string(),
+        session.run,
+        session.row.to_string(),
+        session.organization,
+        session.subject.unwrap_or_default(),
+        session.email.unwrap_or_default(),
+        session.external_id.unwrap_or_default(),
+        session.reason,
+        session.class.unwrap_or_default(),
+        session.error_type.unwrap_or_default(),
+        session.attempts.to_string(),
+        session.died_at.0,
+        session.remedy.to_owned(),
+    ]
+}
 
-    fn end(&mut self) -> Result<()> {
-        match self {
-            Self::Csv(writer) => writer.flush()?,
-            Self::Ndjson(writer) => writer.flush()?,
-        }
-        Ok(())
+fn ndjson(sessions: impl Iterator<Item = Session>) -> Result<Vec<u8>> {
+    let mut rows = Vec::new();
+    for session in sessions {
+        serde_json::to_writer(&mut rows, &session)?;
+        rows.push(b'\n');
     }
+    Ok(rows)
 }

@@ -71,6 +71,15 @@ async fn list(place: Place, args: &ListArgs) -> Result<List> {
     })
 }
 
+/// So much of it as fits into the last column; `ferry dead show` tells all.
+fn cut(text: String) -> String {
+    const WIDTH: usize = 25;
+    match text.char_indices().nth(WIDTH) {
+        None => text,
+        Some(_) => text.chars().take(WIDTH - 1).chain(['…']).collect(),
+    }
+}
+
 /// How many letters lie in the broker's dead-letter queue; within, `None` if it does not say.
 async fn letters(broker: ferry_queue::Settings) -> Option<Option<u64>> {
     let counting = async {
@@ -204,12 +213,8 @@ impl List {
             );
             let kind = [count.error_type.as_deref(), count.class.as_deref()];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
-            let _ = writeln!(
-                page,
-                "           {}, e.g. session {}",
-                kind.join(", "),
-                count.example
-            );
+            let kind = format!("{}, e.g. session {}", kind.join(", "), count.example);
+            page += &wrapped(&kind, 11);
             page += &wrapped(count.remedy, 11);
             if !count.can_mend {
                 page += &wrapped("cannot be replayed", 11);
@@ -224,7 +229,7 @@ impl List {
                 );
             }
             let who = session.email.as_ref().or(session.subject.as_ref());
-            let who = printable(who.map_or("", String::as_str));
+            let who = cut(printable(who.map_or("", String::as_str)));
             let Timestamped(died) = &session.died_at;
             let _ = writeln!(
                 page,

@@ -28,7 +28,7 @@ use crate::exit::{Coded, Exit};
 use crate::operator::who;
 use crate::place::{Place, place};
 use crate::site::Site;
-use crate::stop;
+use crate::{stop, userinfo};
 
 /// How long the run may take to be finished once all sessions are final, as for `ferry run`.
 const AUDIT_PATIENCE: Duration = Duration::from_mins(5);
@@ -95,6 +95,7 @@ async fn carry(loaded: &Loaded, place: Place, args: &ReplayArgs) -> Result<Repor
     if !plan.runs.is_empty() {
         let crossing = Crossing::new(config, endpoint, &site)?;
         crossing.check_credentials().await?;
+        userinfo::check(crossing.tools.userinfo.as_ref()).await?;
         for (run, reasons) in &plan.runs {
             let crew = Crew {
                 crossing: &crossing,

@@ -176,15 +176,13 @@ impl Shown {
         }
         for failure in &self.failures {
             let status = failure.http_status.map(|status| status.to_string());
-            let parts = [
-                status,
-                failure.error_type.clone(),
-                failure.request_id.clone(),
-            ];
+            let parts = [status, failure.error_type.clone()];
             let parts: Vec<_> = parts.into_iter().flatten().collect();
             let _ = writeln!(page, "  {}  {}", failure.at.0, failure.outcome);
-            if !parts.is_empty() {
-                let _ = writeln!(page, "      {}", printable(&parts.join(" ")));
+            for told in [Some(parts.join(" ")), failure.request_id.clone()] {
+                if let Some(told) = told.filter(|told| !told.is_empty()) {
+                    let _ = writeln!(page, "      {}", printable(&told));
+                }
             }
         }
         if !self.replays.is_empty() {

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::client::ClientError;
-use crate::endpoint::Endpoint;
+use crate::ClientError;
 
 /// The configuration is built here and handed to reqwest ready, so that no process-wide provider
 /// has to be installed, and a simulator on plain http works on a machine without any root
 /// certificate.
-pub(crate) fn configuration(endpoint: &Endpoint) -> Result<ClientConfig, ClientError> {
+pub(crate) fn configuration(https: bool) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(ClientError::Tls)?;
-    let mut configuration = if endpoint.is_https() {
+    let mut configuration = if https {
         builder
             .with_platform_verifier()
             .map_err(ClientError::Tls)?

@@ -9,7 +9,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 /// that lies before it are `None`; a large value is kept, its reader decides.
 ///
 /// Stytch documents no `Retry-After`; proxies in front of it may send one.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let wanted = text(headers.get(RETRY_AFTER)?)?;
     if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
         // Only too many digits can fail here.

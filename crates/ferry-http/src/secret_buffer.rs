@@ -8,14 +8,16 @@ use zeroize::Zeroizing;
 /// Bytes among which is a secret: wiped when dropped, and when they move to a larger allocation
 /// (a plain `Vec` would leave the old one as it was).
 #[derive(Default)]
-pub(crate) struct SecretBuffer(Zeroizing<Vec<u8>>);
+pub struct SecretBuffer(Zeroizing<Vec<u8>>);
 
 impl SecretBuffer {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// With room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(bytes)))
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    /// Appends them.
+    pub fn push(&mut self, bytes: &[u8]) {
         let needed = self.0.len() + bytes.len();
         if needed > self.0.capacity() {
             let mut larger = Self::with_capacity(needed.max(2 * self.0.capacity()));
