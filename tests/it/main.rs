@@ -20,6 +20,11 @@
 //! | `health` | what a worker answers to who watches over it |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
+//! | `verify` | a run is proved, in the ledger and at Stytch; a fleet's from the export to the report |
+//! | `lookup` | from a legacy session to its Stytch session, and back |
+//! | `mapping_export` | mappings in a file, with tokens only by leave; what is wiped |
+//! | `run_report` | a run in full, in four forms |
+//! | `init` | files to begin with; manners of all commands |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -36,11 +41,16 @@ mod dead;
 mod deploy;
 mod fleet;
 mod health;
+mod init;
 mod keys;
+mod lookup;
+mod mapping_export;
 mod members;
 mod probe;
 mod rate_settings;
 mod rates;
+mod run_report;
 mod secrecy;
 mod shown;
 mod support;
+mod verify;
