@@ -25,6 +25,7 @@
 //! | `mapping_export` | mappings in a file, with tokens only by leave; what is wiped |
 //! | `run_report` | a run in full, in four forms |
 //! | `init` | files to begin with; manners of all commands |
+//! | `operations` | the page on operations, executed as it is written |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -46,6 +47,7 @@ mod keys;
 mod lookup;
 mod mapping_export;
 mod members;
+mod operations;
 mod probe;
 mod rate_settings;
 mod rates;

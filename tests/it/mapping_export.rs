@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use ferry_sim::{Faults, Population};
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::lookup::mappings;
 use crate::support::{Crossing, Outcome, SmallDisk};
@@ -126,6 +128,44 @@ async fn a_full_disk_leaves_no_half_file() {
         .outcome(disk.command(&crossing.command(&export)))
         .await;
     again.assert_says(0, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_a_session_that_is_over_goes_and_its_mapping_stays() {
+    let crossing = crossed(Population::new(30, 325)).await;
+    let options = SqliteConnectOptions::new().filename(crossing.data().join("ledger.sqlite"));
+    let mut tables = options.connect().await.expect("a ledger");
+    let ended = "UPDATE mappings SET expires_at = 0 WHERE session_id <= 10";
+    let ended = sqlx::query(ended).execute(&mut tables).await.unwrap();
+    assert_eq!(ended.rows_affected(), 10);
+    let purged = crossing.ferry(&["purge", "--yes", "--json"]).await;
+    purged.assert_says(0, &[]);
+    assert_eq!(purged.report()["mappings"], 10);
+    let left = "SELECT COUNT(session_token) FROM mappings";
+    let left: i64 = sqlx::query_scalar(left)
+        .fetch_one(&mut tables)
+        .await
+        .unwrap();
+    assert_eq!(left, 20);
+    let reveal = ["lookup", "--file", "sessions.csv", "--reveal", "--json"];
+    let shown = crossing.ferry(&reveal).await;
+    shown.assert_says(0, &["30 found"]);
+    assert_eq!(
+        shown.standard_output.matches("\"session_token\"").count(),
+        20
+    );
+    assert_eq!(
+        shown
+            .standard_output
+            .matches("\"state\":\"expired\"")
+            .count(),
+        10
+    );
+    let verified = crossing
+        .ferry(&["verify", "test", "--sample", "0", "--json"])
+        .await;
+    verified.assert_says(0, &[]);
+    assert_eq!(verified.report()["mappings"]["in_force"], 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -249,6 +249,21 @@ async fn a_fleets_run_is_verified_looked_up_exported_and_reported() {
 
     let nothing = ferry(&["purge", "--dry-run", "--json"]).await.report();
     assert_eq!(nothing["mappings"], 0);
+    // Long over.
+    let ended =
+        sqlx::query("UPDATE mappings SET expires_at = 0").execute(&mut fleet.tables().await);
+    assert_eq!(ended.await.unwrap().rows_affected(), migrated);
+    let mut purge = fleet.command(&["purge", "--yes", "--json"]);
+    purge.env("FERRY_RETENTION__DEAD_TOKENS", "0s");
+    let purged = Outcome::of(purge).await;
+    purged.assert_says(0, &[]);
+    assert_eq!(purged.report()["mappings"], migrated);
+    assert!(purged.report()["tokens"].as_u64() > Some(0));
+    let found = ferry(&["verify", "test", "--all", "--json"]).await.report();
+    assert_eq!(
+        (&found["well"], &found["mappings"]["in_force"]),
+        (&true.into(), &0.into())
+    );
     let deeds = ferry(&["audit", "--json"]).await.standard_output;
     assert!(deeds.contains("export_mappings"), "{deeds}");
 }
