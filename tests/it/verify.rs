@@ -250,9 +250,10 @@ async fn a_fleets_run_is_verified_looked_up_exported_and_reported() {
     let nothing = ferry(&["purge", "--dry-run", "--json"]).await.report();
     assert_eq!(nothing["mappings"], 0);
     // Long over.
-    let ended =
-        sqlx::query("UPDATE mappings SET expires_at = 0").execute(&mut fleet.tables().await);
-    assert_eq!(ended.await.unwrap().rows_affected(), migrated);
+    let mut tables = fleet.tables().await;
+    let ended = sqlx::query("UPDATE mappings SET expires_at = 0");
+    let ended = ended.execute(&mut tables).await.unwrap();
+    assert_eq!(ended.rows_affected(), migrated);
     let mut purge = fleet.command(&["purge", "--yes", "--json"]);
     purge.env("FERRY_RETENTION__DEAD_TOKENS", "0s");
     let purged = Outcome::of(purge).await;
