@@ -120,7 +120,15 @@ impl Exit {
 
 fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let kind = cause.downcast_ref().map(std::io::Error::kind);
+    // A CSV writer's error does not tell of its cause by itself.
+    let of_csv = || match cause.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error),
+        _ => None,
+    };
+    let kind = cause
+        .downcast_ref()
+        .or_else(of_csv)
+        .map(std::io::Error::kind);
     matches!(
         kind,
         Some(StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
@@ -147,6 +155,9 @@ mod tests {
     fn a_full_disk_is_for_later_whatever_was_being_written() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = anyhow::Error::new(full).context("the rejects file");
+        assert_eq!(Exit::of(&error), Exit::TryLater);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = anyhow::Error::new(csv::Error::from(full)).context("the export");
         assert_eq!(Exit::of(&error), Exit::TryLater);
     }
 }

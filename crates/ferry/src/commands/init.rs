@@ -82,7 +82,7 @@ pub(super) fn execute(args: &InitArgs) -> Result<Exit> {
         }
     }
     println!(
-        "\nNext: put the project's id and secret into .env.test, then `ferry config show --env test`."
+        "\nNext: put the project's id and secret into .env.test, then\n`ferry config show --env test`."
     );
     Ok(Exit::Done)
 }

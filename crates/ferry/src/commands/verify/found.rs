@@ -139,9 +139,9 @@ impl Found {
     fn text(&self) -> String {
         let mut page = format!("run {}: {}\n", self.run, self.state);
         let verdict = if self.balance {
-            "the books balance"
+            "rows in the export: the books balance"
         } else {
-            "THE BOOKS DO NOT BALANCE"
+            "rows in the export: THE BOOKS DO NOT BALANCE"
         };
         let counts = [
             (self.books.exported, verdict),
