@@ -16,6 +16,7 @@ mod machine;
 mod measurement;
 mod peers;
 mod plan;
+mod planning;
 mod process;
 mod rates;
 mod reading;

@@ -26,10 +26,10 @@ fn settings() -> insta::Settings {
     let whose = r"(?m)^  (row|organization|subject|email|external id|token)( +) .*$";
     settings.add_filter(whose, "  $1$2 …");
     settings.add_filter(r"request-id-\S+", "request-id-…");
-    settings.add_filter(r"session \d+", "session 7");
+    settings.add_filter(r"(session|show) \d+", "$1 7");
     settings.add_filter("\"example\": \\d+", "\"example\": 7");
     settings.add_filter(
-        r"(?m)^ +\d+  (\d{4}-.*  )\S+@\S+$",
+        r"(?m)^ +\d+  (\d{4}-.*  )\S+$",
         "        7  ${1}alice@example.com",
     );
     settings

@@ -12,9 +12,9 @@ const FILES: [&str; 4] = [".gitignore", "ferry.toml", ".env.test", ".env.live"];
 #[tokio::test(flavor = "multi_thread")]
 async fn init_makes_what_a_first_run_needs() {
     let folder = tempfile::tempdir().unwrap();
-    let made = Outcome::of(ferry(folder.path(), &["init"])).await;
-    made.assert_says(0, &[]);
-    insta::assert_snapshot!("init", made.standard_output);
+    let outcome = Outcome::of(ferry(folder.path(), &["init"])).await;
+    outcome.assert_says(0, &[]);
+    insta::assert_snapshot!("init", outcome.standard_output);
     for name in [".env.test", ".env.live"] {
         let mode = fs::metadata(folder.path().join(name))
             .unwrap()

@@ -85,10 +85,10 @@ async fn the_export_itself_is_looked_up_and_back() {
         .filter(|a| a["session_state"] == "dead");
     assert!(dead.count() as u64 >= crossing.summary.member_missing);
 
-    let ids: String = mappings
+    let ids = mappings
         .iter()
-        .map(|(mapping, _)| format!("{}\n", mapping.member_session_id))
-        .collect();
+        .map(|(mapping, _)| mapping.member_session_id.as_str());
+    let ids = ids.collect::<Vec<_>>().join("\n");
     let back = asked(&crossing, &["--reverse", "--json"], &ids).await;
     back.assert_says(0, &["0 not found, 0 lines not readable"]);
     for (answer, (mapping, _)) in answers(&back).iter().zip(&mappings) {
@@ -186,7 +186,8 @@ async fn the_answers_for_people() {
             .unwrap_or_default()
             .to_owned();
         if !kinds.contains(&kind) {
-            page += &format!("line {answer}");
+            page += "line ";
+            page += answer;
             kinds.push(kind);
         }
     }

@@ -18,6 +18,8 @@
 //! | `configuration` | where settings come from, which are refused, and what is shown of them |
 //! | `rate_settings` | which rates are refused, which are in force, and who expires at them |
 //! | `health` | what a worker answers to who watches over it |
+//! | `metrics` | what Prometheus scrapes, what the dashboards show of it, and what raises an alert |
+//! | `logs` | the page that tells of every message |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
 //! | `verify` | a run is proved, in the ledger and at Stytch; a fleet's from the export to the report |
@@ -26,6 +28,8 @@
 //! | `run_report` | a run in full, in four forms |
 //! | `init` | files to begin with; manners of all commands |
 //! | `operations` | the page on operations, executed as it is written |
+//! | `plan` | what an export would come to, without a call |
+//! | `check` | what would go wrong, before anything is called; and that looking changes nothing |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -34,6 +38,7 @@ mod bad_export;
 mod bad_folder;
 mod bad_row;
 mod bad_stytch;
+mod check;
 mod configuration;
 mod control;
 mod crash;
@@ -44,10 +49,13 @@ mod fleet;
 mod health;
 mod init;
 mod keys;
+mod logs;
 mod lookup;
 mod mapping_export;
 mod members;
+mod metrics;
 mod operations;
+mod plan;
 mod probe;
 mod rate_settings;
 mod rates;

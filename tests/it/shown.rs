@@ -11,6 +11,8 @@ async fn help_fits_into_80_columns_and_shows_examples() {
     let crossing = Crossing::new(Population::new(1, 200), Faults::default()).await;
     for (name, arguments) in [
         ("help", &["--help"][..]),
+        ("help_plan", &["plan", "--help"]),
+        ("help_check", &["check", "--help"]),
         ("help_run", &["run", "--help"]),
         ("help_status", &["status", "--help"]),
         ("help_cancel", &["cancel", "--help"]),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod pictures;
 mod shell;
 mod test;
 mod tools;
@@ -30,6 +31,8 @@ enum Chore {
     Services,
     /// Format, lints, documentation, licences, unused dependencies.
     Check,
+    /// Draw the panels of docs/pictures from what Prometheus saw of a fleet in the last test.
+    Pictures,
     /// Build the release and measure it: `bench --help` tells with what.
     #[command(disable_help_flag = true)]
     Bench {
@@ -43,6 +46,7 @@ fn main() -> Result<()> {
     match Cli::parse().chore {
         Chore::Test { arguments } => test::run_all(&arguments),
         Chore::Services => test::serve(),
+        Chore::Pictures => pictures::draw(),
         Chore::Check => check::run_all(),
         Chore::Bench { arguments } => bench::run_all(&arguments),
     }

@@ -13,7 +13,7 @@ use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, NEXTEST, install_debian};
 
 /// The vendor's SDKs are tried against the simulator, the queue on a broker, the ledger on a
-/// database.
+/// database, the metrics by Prometheus.
 const PROGRAMS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["python3", "-c", "import ensurepip, venv"],
@@ -34,6 +34,11 @@ const PROGRAMS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["systemd-analyze", "--version"],
         packages: &["systemd"],
+    },
+    // With `promtool`. The tests start one of their own; what the package itself may start is let be.
+    DebianProgram {
+        probe: &["promtool", "--version"],
+        packages: &["prometheus"],
     },
 ];
 

@@ -30,7 +30,12 @@ pub struct Books {
 impl Books {
     /// Rows read = the sum of all the rest.
     pub fn balance(&self) -> bool {
-        self.exported == self.rejected + self.duplicates + self.handed_over + self.sessions()
+        self.exported == self.accounted_for()
+    }
+
+    /// The sum of all the rest.
+    pub fn accounted_for(&self) -> u64 {
+        self.rejected + self.duplicates + self.handed_over + self.sessions()
     }
 
     /// Sessions of this run, whatever their state.

@@ -51,26 +51,44 @@ impl Expiries {
 
     /// What comes of them at this rate.
     pub fn forecast(&self, rate: Rate, now: Timestamp) -> Forecast {
+        Self::forecast_together(&[self], rate, now)[0]
+    }
+
+    /// What comes of the sessions of several runs that share this rate: soonest to expire goes
+    /// first, whichever run it is of. One forecast for each, in their order.
+    pub fn forecast_together(runs: &[&Self], rate: Rate, now: Timestamp) -> Vec<Forecast> {
         let pace = Pace::of(rate);
-        let mut forecast = Forecast {
+        let nothing = Forecast {
             carried: 0,
             expire: 0,
             over: 0,
             finish: Duration::ZERO,
         };
-        for &(expires_at, count) in &self.0 {
+        let mut forecasts = vec![nothing; runs.len()];
+        let mut entries: Vec<_> = runs
+            .iter()
+            .enumerate()
+            .flat_map(|(run, expiries)| expiries.0.iter().map(move |entry| (*entry, run)))
+            .collect();
+        entries.sort_unstable();
+        let mut turns = 0_u64;
+        for ((expires_at, count), run) in entries {
+            let forecast = &mut forecasts[run];
             let left = expires_at.since(now);
             if left.is_zero() {
                 forecast.over = forecast.over.saturating_add(count);
                 continue;
             }
-            let room = pace.turns_within(left).saturating_sub(forecast.carried);
+            let room = pace.turns_within(left).saturating_sub(turns);
             let carried = count.min(room);
+            turns += carried;
             forecast.carried += carried;
             forecast.expire = forecast.expire.saturating_add(count - carried);
+            if carried > 0 {
+                forecast.finish = pace.turn(turns - 1);
+            }
         }
-        forecast.finish = pace.turn(forecast.carried.saturating_sub(1));
-        forecast
+        forecasts
     }
 
     /// The lowest rate, in thousandths of a call per second, at which nobody expires before their
@@ -274,6 +292,21 @@ mod tests {
         ) {
             let forecast = expiries_of(&counts).forecast(rate(thousandths), NOW);
             prop_assert_eq!((forecast.carried, forecast.expire), brute_force(&counts, thousandths));
+        }
+
+        #[test]
+        fn runs_that_share_a_rate_come_to_what_one_run_would(
+            ours in any_expiries(),
+            theirs in any_expiries(),
+            thousandths in 1_u32..100_000,
+        ) {
+            let (ours, theirs) = (expiries_of(&ours), expiries_of(&theirs));
+            let rate = rate(thousandths);
+            let each = Expiries::forecast_together(&[&ours, &theirs], rate, NOW);
+            let all = Expiries::new(ours.0.iter().chain(&theirs.0).copied()).forecast(rate, NOW);
+            prop_assert_eq!(each[0].carried + each[1].carried, all.carried);
+            prop_assert_eq!(each[0].expire + each[1].expire, all.expire);
+            prop_assert_eq!(each[0].finish.max(each[1].finish), all.finish);
         }
 
         #[test]

@@ -12,6 +12,7 @@
 //! | [`record`] | finish what was leased |
 //! | [`sweep`] | look after attempts of unknown outcome |
 //! | [`report`] | books, failures, audit |
+//! | [`survey`] | how all runs stand, for metrics |
 //! | [`dead`] | what is dead: counted, listed, put aside |
 //! | [`replay`] | give dead sessions another chance |
 //! | [`history`] | all that happened to one session |
@@ -24,6 +25,7 @@
 //! | [`verify`] | whether sessions and mappings fit together |
 //! | [`timeline`] | what came of a run, over time |
 //! | [`purge`] | wipe what is kept for no good |
+//! | [`inspect`] | look at a ledger without changing anything |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
 //! | [`workers`] | who is at work |
@@ -41,6 +43,7 @@ pub mod due;
 mod error;
 pub mod foreign;
 pub mod history;
+pub mod inspect;
 mod ledger;
 pub mod mappings;
 mod postgres;
@@ -55,6 +58,7 @@ pub mod seal;
 mod sqlite;
 pub mod standing;
 pub mod subjects;
+pub mod survey;
 pub mod sweep;
 pub mod timeline;
 pub mod verify;

@@ -199,6 +199,28 @@ pub(crate) struct KeyChecks {
     pub(crate) lookup: [u8; 16],
 }
 
+impl KeyRing {
+    /// Refuses to be taken for the ring that a ledger with these marks was made with.
+    pub(crate) fn fits(&self, known: &[(String, Vec<u8>)]) -> Result<(), LedgerError> {
+        for (name, value) in known {
+            match name.as_str() {
+                "lookup" if *value != self.lookup_check() => {
+                    return Err(LedgerError::WrongKeys { key: "lookup" });
+                }
+                "seal" if self.open(value, KEY_CHECK, KEY_CHECK_ROW).is_err() => {
+                    return Err(LedgerError::WrongKeys { key: "seal" });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup_check(&self) -> [u8; 16] {
+        self.legacy_key(&KEY_CHECK_TEXT.to_owned().into(), "").0
+    }
+}
+
 impl Ledger {
     /// Refuses a ring that this ledger was not made with; marks a fresh ledger with the ring.
     pub(crate) async fn check_keys(&self) -> Result<(), LedgerError> {
@@ -209,18 +231,7 @@ impl Ledger {
             either!(&self.database, database => database.mark_keys(&checks).await?);
             known = either!(&self.database, database => database.key_checks().await?);
         }
-        for (name, value) in known {
-            match name.as_str() {
-                "lookup" if value != checks.lookup => {
-                    return Err(LedgerError::WrongKeys { key: "lookup" });
-                }
-                "seal" if self.keys.open(&value, KEY_CHECK, KEY_CHECK_ROW).is_err() => {
-                    return Err(LedgerError::WrongKeys { key: "seal" });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.keys.fits(&known)
     }
 
     fn key_checks(&self) -> KeyChecks {
@@ -228,7 +239,7 @@ impl Ledger {
         let text = KEY_CHECK_TEXT.to_owned().into();
         KeyChecks {
             seal: self.keys.seal(&text, KEY_CHECK, KEY_CHECK_ROW, &mut rng),
-            lookup: self.keys.legacy_key(&text, "").0,
+            lookup: self.keys.lookup_check(),
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | `open`, `options` | formats, and telling them by the first bytes |
 //! | `csv`, `ndjson`, `lines` | records, and why a record is none |
 //! | `columns`, `layout` | which column is for what, and where it is found |
+//! | `form` | what kind of token a token is |
 //! | `row`, `claims`, `jwt` | from a record's values to a session |
 //! | `identity` | which export this is |
 
@@ -23,6 +24,7 @@ mod columns;
 mod csv;
 mod decompress;
 mod error;
+mod form;
 mod identity;
 mod input;
 mod jwt;
@@ -47,6 +49,7 @@ use secrecy::ExposeSecret as _;
 
 pub use columns::Columns;
 pub use error::{MissingColumn, SourceError};
+pub use form::TokenForm;
 pub use identity::SourceIdentity;
 pub use options::{Delimiter, Format, Reading, SourceOptions};
 pub use rules::Rules;
@@ -148,6 +151,12 @@ impl Export {
     /// Whether the export has a header and no rows. Known once [`Export::next_batch`] gave 0.
     pub fn is_header_only(&self) -> bool {
         matches!(self.state, State::Ended) && self.records_read == 0
+    }
+
+    /// Whether this row of the export was rejected because it has no access token: then the token
+    /// never came to where the export is from.
+    pub fn lacks_token(&self, reject: &Reject) -> bool {
+        self.rows.lacks_token(reject)
     }
 
     /// Passes over the next `records` records, without making rows of them: the rejected ones

@@ -27,6 +27,7 @@ pub use counters::Counters;
 pub use dead_letter::{Cause, DeadLetter, DeadWalk, Foreign, FoundLetter};
 pub use error::QueueError;
 pub use queue::Queue;
+pub use rabbitmq::inspect::Inspection;
 pub use rabbitmq::settings::Settings;
 pub use rabbitmq::url::AmqpUrl;
 

@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::consumer::Consumer;
 use crate::rabbitmq::Broker;
-use crate::{Counters, DeadLetter, DeadWalk, Message, QueueError, Settings, embedded};
+use crate::{Counters, DeadLetter, DeadWalk, Inspection, Message, QueueError, Settings, embedded};
 
 /// The queue of due sessions, and the dead-letter queue beside it. Clones share it.
 #[derive(Debug, Clone)]
@@ -36,6 +36,11 @@ impl Queue {
         Ok(Self {
             place: Place::RabbitMq(broker),
         })
+    }
+
+    /// What is found on a broker. Declares nothing, and leaves no message behind.
+    pub async fn inspect(settings: &Settings) -> Result<Inspection, QueueError> {
+        crate::rabbitmq::inspect::inspect(settings).await
     }
 
     /// Publishes all messages; returns when the queue has taken over each of them. Waits while

@@ -10,6 +10,7 @@
 //! | `publish`, `window` | publishing with confirms, returns and repetitions |
 //! | `dead_letters`, `dead_walk` | the dead-letter queue: into it, and through it |
 //! | `consumer`, `subscription` | the consumer, its supervisor, and one life of its connection |
+//! | `inspect` | looking, without declaring anything |
 //! | `frontier` | which acknowledgements to send, and when |
 
 mod backoff;
@@ -19,6 +20,7 @@ mod dead_letters;
 pub(crate) mod dead_walk;
 mod frontier;
 mod inbox;
+pub(crate) mod inspect;
 mod letter;
 mod link;
 mod publish;

@@ -9,6 +9,7 @@
 //! | [`Client::list_sessions`] | lists a member's sessions, each with the attempt that minted it |
 //! | [`Client::revoke`] | ends a session |
 //! | [`Client::find_member`] | finds a member by organization and email |
+//! | [`Client::organization`], [`Client::search_members`] | finds an organization, pages through its members |
 //! | [`Client::create_member`] | creates a member that is missing |
 //! | [`Client::whoami`] | tries the credentials |
 //!
@@ -28,6 +29,7 @@ mod failure;
 mod members;
 mod migrate;
 mod minted;
+mod organizations;
 mod refusal;
 mod reply;
 mod session_jwt;
@@ -40,5 +42,6 @@ pub use failure::Failure;
 pub use ferry_http::ClientError;
 pub use members::{Created, Member, NewMember};
 pub use migrate::{ATTEMPT_CLAIM, MigrateRequest};
+pub use organizations::{MemberPage, MemberSketch, Organization};
 pub use sessions::ListedSession;
 pub use whoami::Whoami;

@@ -25,4 +25,12 @@ impl Client {
         let body = self.send(request, LONGEST_REPLY_BYTES).await?;
         parse(&body)
     }
+
+    /// What Stytch's clock shows, to the second: the `Date` of a reply (RFC 9110, 6.6.1), whatever
+    /// the reply says. `None`: there was no reply, or it has no date.
+    pub async fn date(&self) -> Option<String> {
+        let response = self.get("/v1/debug/whoami").send().await.ok()?;
+        let date = response.headers().get(reqwest::header::DATE)?;
+        date.to_str().ok().map(str::to_owned)
+    }
 }

@@ -17,6 +17,7 @@ use ferry_ledger::record::{End, FailedAttempt, Finished, Unrecorded};
 use ferry_stytch::MigrateRequest;
 use rand::Rng;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::breaker::Admitted;
 use crate::limiter::Permit;
@@ -132,7 +133,9 @@ async fn reach(lease: &Lease, pass: Pass, tools: &Tools) -> Result<Reached, End>
     }
     let evidence = permit.leave();
     tools.tally.in_flight.fetch_add(1, Ordering::Relaxed);
+    let began = Instant::now();
     let outcome = call(lease, tools, token, minutes).await;
+    tools.observer.called(&outcome, began.elapsed());
     tools.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
     tools.limiter.answered(evidence, &outcome);
     let breaker = pass.admitted.record(Health::of(&outcome));

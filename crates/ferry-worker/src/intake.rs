@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::{Attempted, Pass, attempt};
+use crate::observe::HeldBack;
 use crate::recorder::Result as AttemptResult;
 use crate::settings::Tools;
 use crate::worker::Worker;
@@ -32,6 +33,9 @@ const PERMIT_PATIENCE: Duration = Duration::from_secs(20);
 const LEDGER_PATIENCE: u32 = 30;
 /// Between two tries.
 const LEDGER_PAUSE: Duration = Duration::from_secs(2);
+
+/// A permit that is had so soon was not kept back.
+const AT_HAND: Duration = Duration::from_millis(1);
 
 /// A delivery that has a slot among the sessions held.
 struct Held {
@@ -154,6 +158,7 @@ impl<'a> Intake<'a> {
     /// Pass for what is held, as far as there is any now; none if there was none for as long as
     /// the oldest may be held.
     async fn passes(&self) -> Option<Vec<Pass>> {
+        let began = Instant::now();
         let oldest = self.held.front().map(|held| held.since.elapsed());
         let patience = PERMIT_PATIENCE.saturating_sub(oldest.unwrap_or_default());
         let admitted = match self.tools.breaker.admit(self.held.len()) {
@@ -161,15 +166,24 @@ impl<'a> Intake<'a> {
             Err(after) => {
                 self.unless_stopped(tokio::time::sleep(after.min(patience)))
                     .await?;
+                let observer = &self.tools.observer;
+                observer.permitted(Some(HeldBack::Breaker), began.elapsed());
                 return Some(Vec::new());
             }
         };
         let permits = self.tools.limiter.bulk(admitted.len(), self.claim_time);
         let permits = tokio::time::timeout(patience, permits);
         let permits = self.unless_stopped(permits).await?.unwrap_or_default();
+        self.tell_of_waiting(began.elapsed());
         let passes = permits.into_iter().zip(admitted);
         let passes = passes.map(|(permit, admitted)| Pass { permit, admitted });
         Some(passes.collect())
+    }
+
+    fn tell_of_waiting(&self, waited: Duration) {
+        let limit = (waited >= AT_HAND).then(|| self.tools.limiter.limits_now());
+        let held_back = limit.flatten().map(HeldBack::Rates);
+        self.tools.observer.permitted(held_back, waited);
     }
 
     async fn claim(&mut self, batch: &Batch) -> Result<HashMap<SessionId, Claim>, LedgerError> {
@@ -188,6 +202,7 @@ impl<'a> Intake<'a> {
         let began = Instant::now();
         let claims = self.tools.ledger.claim(&sessions, &terms, &mut self.rng);
         let claims = claims.await?;
+        self.tools.observer.claimed(&claims);
         self.claim_time = began.elapsed().max(self.claim_time * 7 / 8);
         let postponed = claims.iter().filter(|c| matches!(c, Claim::Postponed));
         let is_postponing = postponed.count() * 2 > claims.len();

@@ -16,6 +16,7 @@
 //! | [`sweeper`] | finds and revokes what nobody recorded |
 //! | [`limiter`] | the rates that all calls of all workers share |
 //! | [`breaker`] | whether Stytch is up |
+//! | [`observe`] | what takes its time, told to whoever measures |
 //! | [`tally`] | what has happened so far, for whoever watches |
 
 pub mod attempt;
@@ -23,6 +24,7 @@ pub mod breaker;
 mod intake;
 pub mod limiter;
 mod members;
+pub mod observe;
 mod probe;
 mod recorder;
 mod settings;

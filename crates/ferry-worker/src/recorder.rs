@@ -9,6 +9,7 @@ use ferry_ledger::record::{End, Finished};
 use ferry_queue::{Cause, DeadLetter, DeliveryTag, Message};
 use rand::rngs::StdRng;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 
 use crate::attempt::Attempted;
 use crate::watch::Watch;
@@ -56,6 +57,7 @@ pub(crate) async fn record_all(
             slots.push(result.slot);
         }
         fail::fail_point!("before-record", |_| std::process::abort());
+        let began = Instant::now();
         let record = || async { tools.ledger.record(&finished, &mut *rng.lock().await).await };
         let recorded = record
             .retry(ExponentialBuilder::default().without_max_times().with_total_delay(Some(LEDGER_PATIENCE)))
@@ -64,11 +66,13 @@ pub(crate) async fn record_all(
                 tracing::warn!(%error, retry_in = ?wait, results = finished.len(), "results not recorded yet");
             })
             .await?;
+        tools.observer.recorded(finished.len(), began.elapsed());
         fail::fail_point!("after-record", |_| std::process::abort());
         let mut dead = Vec::new();
         for (finished, watched) in finished.iter().zip(watched) {
             if recorded.contains(&finished.session) {
                 tools.tally.count(finished);
+                tools.observer.ended(finished);
                 dead.extend(dead_letter(finished));
                 watch.add(finished.run, watched);
             } else {

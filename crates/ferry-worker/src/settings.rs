@@ -13,6 +13,7 @@ use ferry_stytch::Client;
 use crate::breaker::Breaker;
 use crate::limiter::Limiter;
 use crate::members::Members;
+use crate::observe::Observe;
 use crate::probe::Userinfo;
 use crate::tally::Tally;
 
@@ -70,6 +71,8 @@ pub struct Tools {
     pub userinfo: Option<Arc<Userinfo>>,
     /// What has happened.
     pub tally: Arc<Tally>,
+    /// Who measures.
+    pub observer: Arc<dyn Observe>,
     /// How to work.
     pub settings: Arc<Settings>,
 }

@@ -43,6 +43,7 @@ pub async fn sweep(tools: &Tools, stop: &CancellationToken) {
             Ok(Round { failed: 0, .. }) => continue,
             Ok(_) => FAILURE_PAUSE,
             Err(error) => {
+                tools.tally.looks_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%error, "sweep failed; it goes on later");
                 FAILURE_PAUSE
             }
@@ -84,6 +85,7 @@ pub async fn round(tools: &Tools, stop: &CancellationToken) -> Result<Round, Led
             }
             Look::Failed(obstacle) => {
                 round.failed += 1;
+                tools.tally.looks_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(attempt = %unresolved.attempt, %obstacle, "attempt not looked up yet");
                 tools
                     .ledger

@@ -24,6 +24,8 @@ pub struct Tally {
     pub fenced_out: AtomicU64,
     /// Sessions that the sweeper revoked.
     pub swept: AtomicU64,
+    /// Looks of the sweeper that failed; each is repeated.
+    pub looks_failed: AtomicU64,
     /// Calls under way.
     pub in_flight: AtomicUsize,
     /// In the last claim, most sessions had to wait for their person's turn.

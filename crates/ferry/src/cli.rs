@@ -1,7 +1,9 @@
 //! The command line.
 
+mod desk;
 pub(crate) mod lookups;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +14,8 @@ use self::lookups::{
 };
 use crate::commands::dead::args::DeadCommand;
 use crate::config::{Environment, Rate};
+
+pub(crate) use desk::{CheckArgs, PlanArgs};
 
 /// Carries live login sessions from a legacy identity provider to Stytch, before the cut-over.
 #[derive(Debug, Parser)]
@@ -47,6 +51,8 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(InitArgs),
+    Plan(PlanArgs),
+    Check(CheckArgs),
     Run(RunArgs),
     Enqueue(EnqueueArgs),
     Work(WorkArgs),
@@ -55,6 +61,7 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Cancel(CancelArgs),
+    Serve(ServeArgs),
     #[command(subcommand)]
     Dead(DeadCommand),
     Verify(VerifyArgs),
@@ -147,6 +154,19 @@ pub(crate) struct WorkArgs {
     /// Calls in flight at once.
     #[arg(long, value_name = "CALLS")]
     pub(crate) concurrency: Option<u32>,
+}
+
+/// Tell Prometheus how far all runs are, until stopped. Changes nothing, and works beside others.
+///
+/// Answers `/metrics`, `/healthz` and `/readyz`, by plain http, to everybody who can reach it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry serve
+  ferry serve --listen 127.0.0.1:9465")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on, instead of `health.listen`; 127.0.0.1:9464 without either.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Show a run as it stands, from any shell; without a name, all runs.

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod audit;
+mod check;
 mod completions;
 mod config;
 mod control;
@@ -11,9 +12,11 @@ mod init;
 mod keys;
 mod lookup;
 mod mapping;
+mod plan;
 mod purge;
 mod run;
 mod runs;
+mod serve;
 mod sim;
 mod status;
 mod sweep;
@@ -33,6 +36,8 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Init(args) => init::execute(&args),
+            Command::Plan(args) => plan::execute(cli.global, args).await,
+            Command::Check(args) => Box::pin(check::execute(cli.global, args)).await,
             Command::Run(args) => Box::pin(run::execute(cli.global, args)).await,
             Command::Enqueue(args) => Box::pin(enqueue::execute(cli.global, args)).await,
             Command::Work(args) => Box::pin(work::execute(cli.global, args)).await,
@@ -41,6 +46,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
             Command::Pause(args) => control::pause(cli.global, &args).await,
             Command::Resume(args) => control::resume(cli.global, &args).await,
             Command::Cancel(args) => control::cancel(cli.global, &args).await,
+            Command::Serve(args) => serve::execute(cli.global, args).await,
             Command::Dead(command) => Box::pin(dead::execute(cli.global, command)).await,
             Command::Verify(args) => Box::pin(verify::execute(cli.global, args)).await,
             Command::Lookup(args) => lookup::execute(cli.global, &args).await,

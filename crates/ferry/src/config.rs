@@ -241,8 +241,10 @@ pub(crate) struct Queue {
 }
 
 /// Whether this process is well, for who watches over it: `GET /healthz` (200 while it runs) and
-/// `GET /readyz` (200 while ledger and queue answer, else 503), by plain HTTP. An answer takes 2s at
-/// the most: let probes wait for 3s.
+/// `GET /readyz` (200 while ledger and queue answer, else 503); and `GET /metrics` for Prometheus
+/// ([metrics.md](metrics.md)), which tells names of runs and numbers of sessions, and no user. By plain
+/// HTTP, to everybody who can reach it: keep to loopback, or to a network of your own. An answer
+/// takes 2s at the most: let probes wait for 3s.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Health {

@@ -14,15 +14,20 @@ use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
 use ferry_ledger::Ledger;
 use ferry_ledger::budgets::{BudgetLine, BudgetName};
+use ferry_metrics::Instance;
 use ferry_queue::Queue;
 use ferry_stytch::{Client, Endpoint};
 use ferry_worker::breaker::Breaker;
 use ferry_worker::limiter::{Limit, Limiter};
+use ferry_worker::observe::{Observe, Unobserved};
 use ferry_worker::tally::Tally;
 use ferry_worker::{Settings, Tools};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Api, Config, Environment, Members, RatesInForce};
 use crate::exit::{Coded, Exit};
+use crate::health::{self, Checks};
+use crate::metrics::{self, Metrics, Service, Told};
 use crate::site::Site;
 use crate::userinfo;
 
@@ -32,6 +37,8 @@ pub(crate) struct Crossing {
     pub(crate) tools: Tools,
     pub(crate) queue: Queue,
     pub(crate) window: usize,
+    /// `None`: nobody asks for metrics.
+    instance: Option<Arc<Instance>>,
 }
 
 /// The dispatcher stays so far ahead of the workers.
@@ -70,6 +77,12 @@ impl Crossing {
     pub(crate) fn new(config: &Config, endpoint: Endpoint, site: &Site) -> Result<Self> {
         let stytch = client(config, endpoint)?;
         let rates = config.rates.in_force()?;
+        // Who is not asked for metrics counts none.
+        let instance = config.health.listen.map(|_| metrics::instance());
+        let observer: Arc<dyn Observe> = match &instance {
+            Some(instance) => Arc::new(Told(Arc::clone(instance))),
+            None => Arc::new(Unobserved),
+        };
         let tools = Tools {
             ledger: site.ledger.clone(),
             stytch,
@@ -78,13 +91,42 @@ impl Crossing {
             members: (config.stytch.members == Members::Create).then(Arc::default),
             userinfo: userinfo::of(config)?,
             tally: Arc::new(Tally::default()),
+            observer,
             settings: Arc::new(settings(config, &rates)),
         };
         Ok(Self {
             tools,
             queue: site.queue.clone(),
             window: window(config),
+            instance,
         })
+    }
+
+    /// Answers `/healthz`, `/readyz` and `/metrics` until `done`, if that is wanted. Once `gave_up`
+    /// is cancelled, this process says that it is to be started again.
+    pub(crate) async fn answer(
+        &self,
+        config: &Config,
+        gave_up: &CancellationToken,
+        done: &CancellationToken,
+    ) -> Result<()> {
+        let (Some(listen), Some(instance)) = (config.health.listen, &self.instance) else {
+            return Ok(());
+        };
+        let ledger = &self.tools.ledger;
+        let checks = Checks::new(gave_up.clone())
+            .ledger(health::question(ledger))
+            .queue(self.queue.clone());
+        let queue = Some(self.queue.clone());
+        let service = Service::new(ledger.clone(), queue, config.rates.clone());
+        let metrics = Metrics::of_worker(
+            Arc::clone(instance),
+            self.tools.clone(),
+            self.queue.clone(),
+            service,
+        );
+        health::serve(listen, checks, move || metrics.text(), done.clone()).await?;
+        Ok(())
     }
 
     /// Asks Stytch who we are, before anything is called with a user's token.

@@ -87,25 +87,36 @@ impl DataFolder {
     }
 
     fn own_keys(&self, rng: &mut StdRng) -> Result<KeyRing> {
-        let path = self.path.join(KEYS);
-        if !path.is_file() {
-            if self.path.join(LEDGER).exists() {
-                return Err(anyhow!(
-                    "the key ring {} is missing, and the ledger does not open without it: restore it from your backup",
-                    path.display()
-                )
-                .context(Coded(Exit::Usage)));
-            }
-            return make_keys(&path, rng)
-                .with_context(|| format!("the key ring {} cannot be written", path.display()));
+        if let Some(keys) = kept_keys(&self.path)? {
+            return Ok(keys);
         }
-        key_ring::read(&path, Whose::Ours)
-            .with_context(|| format!("the key ring {}", path.display()))
-            .context(Coded(Exit::Usage))
+        let path = self.path.join(KEYS);
+        make_keys(&path, rng)
+            .with_context(|| format!("the key ring {} cannot be written", path.display()))
     }
 }
 
-const LEDGER: &str = "ledger.sqlite";
+/// The key ring that lies in a data folder; `None` if nothing is there that would need one.
+pub(crate) fn kept_keys(folder: &Path) -> Result<Option<KeyRing>> {
+    let path = folder.join(KEYS);
+    if path.is_file() {
+        return key_ring::read(&path, Whose::Ours)
+            .with_context(|| format!("the key ring {}", path.display()))
+            .context(Coded(Exit::Usage))
+            .map(Some);
+    }
+    if folder.join(LEDGER).exists() {
+        return Err(anyhow!(
+            "the key ring {} is missing, and the ledger does not open without it: restore it from your backup",
+            path.display()
+        )
+        .context(Coded(Exit::Usage)));
+    }
+    Ok(None)
+}
+
+/// The ledger's file in a data folder.
+pub(crate) const LEDGER: &str = "ledger.sqlite";
 const KEYS: &str = "keys";
 
 const WRITABLE: &str = "give it room and write permission, or name another folder with --data";

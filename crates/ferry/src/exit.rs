@@ -29,6 +29,10 @@ pub(crate) enum Exit {
     Locked = 7,
     /// What was verified is not as it should be.
     Wrong = 8,
+    /// The check found errors.
+    CheckErrors = 10,
+    /// The check found warnings that were not accepted.
+    CheckWarnings = 11,
     /// A database or a disk failed; the same command goes on when it is well. `EX_TEMPFAIL`.
     TryLater = 75,
     /// Stopped by a signal; the same command goes on.

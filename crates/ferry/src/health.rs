@@ -1,4 +1,4 @@
-//! Whether this process is well, for who watches over it: `/healthz` and `/readyz`.
+//! Whether this process is well, for who watches over it: `/healthz` and `/readyz`; and `/metrics`.
 //!
 //! Anybody who reaches the address may ask, as often as they like: answers are words of our own,
 //! never an error's text, and each part is asked once at a time and once a second at the most.
@@ -13,8 +13,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use axum::{Json, Router};
+use ferry_ledger::Ledger;
 use ferry_queue::{Queue, QueueError};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -99,11 +101,26 @@ impl Checks {
     }
 }
 
-/// Answers on this address until `stop` is cancelled. Returns the address that it got: port 0 means
+/// What the ledger must answer for this process to be ready.
+pub(crate) fn question(ledger: &Ledger) -> impl Fn() -> Question + use<> {
+    let ledger = ledger.clone();
+    move || {
+        let ledger = ledger.clone();
+        Box::pin(async move {
+            let answer = ledger.active_runs().await;
+            answer.map(drop).map_err(|error| error.to_string())
+        })
+    }
+}
+
+type Question = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Answers on this address until `stop` is cancelled; `metrics` are asked by each scrape. Returns the address that it got: port 0 means
 /// any.
 pub(crate) async fn serve(
     listen: SocketAddr,
     checks: Checks,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
     stop: CancellationToken,
 ) -> Result<SocketAddr> {
     let listener = TcpListener::bind(listen)
@@ -113,11 +130,19 @@ pub(crate) async fn serve(
         })
         .context(Coded(Exit::Usage))?;
     let address = listener.local_addr()?;
+    let metrics = Arc::new(metrics);
     let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .with_state(Arc::new(checks));
-    tracing::info!(%address, "answering /healthz and /readyz");
+        .with_state(Arc::new(checks))
+        .route(
+            "/metrics",
+            get(move || {
+                let text = metrics();
+                async move { ([(CONTENT_TYPE, ferry_metrics::CONTENT_TYPE)], text) }
+            }),
+        );
+    tracing::info!(%address, "answering /healthz and /readyz and /metrics");
     tokio::spawn(async move {
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = serving.await {

@@ -3,6 +3,7 @@
 //! Everything that decides lives in the library crates; this one puts them together and talks to
 //! the operator.
 
+mod check;
 mod cli;
 mod commands;
 mod config;
@@ -12,13 +13,16 @@ mod data_folder;
 mod exit;
 mod health;
 mod key_ring;
+mod metrics;
 mod new_file;
 mod operator;
 mod place;
+mod plan;
 mod progress;
 mod registering;
 mod rejects_file;
 mod report;
+mod shape;
 mod site;
 mod stop;
 mod telemetry;

@@ -1,8 +1,8 @@
 //! Progress: bars on a terminal, log lines elsewhere.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ferry_core::books::Books;
@@ -10,6 +10,7 @@ use ferry_core::progress::{rate_per_second, time_left};
 use ferry_ledger::Ledger;
 use ferry_ledger::runs::Run;
 use ferry_producer::register;
+use ferry_producer::source::Export;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +26,10 @@ pub(crate) fn above_the_bars<T>(write: impl FnOnce() -> T) -> T {
     }
 }
 
-/// How often log lines tell the progress.
+/// How often log lines tell the progress of registering, which takes minutes,
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// and that of a crossing, which takes hours.
+const SUMMARY_EVERY: Duration = Duration::from_mins(1);
 /// How often bars move.
 const BAR_EVERY: Duration = Duration::from_millis(500);
 /// Counting a large ledger takes its time: then the next count waits so many times as long.
@@ -47,9 +50,34 @@ pub(crate) async fn of_registering(
     bytes: Option<u64>,
     done: &CancellationToken,
 ) {
+    of_rows("registering", progress, bytes, done).await;
+}
+
+/// Reads an export on a thread of its own, and shows how far it is. `read` keeps the progress.
+pub(crate) async fn of_reading<T: Send + 'static>(
+    export: Export,
+    read: impl FnOnce(Export, &register::Progress) -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    let progress = Arc::new(register::Progress::default());
+    let bytes = export.progress().bytes_total();
+    let done = CancellationToken::new();
+    let reading = async {
+        let _done = done.drop_guard_ref();
+        let progress = Arc::clone(&progress);
+        tokio::task::spawn_blocking(move || read(export, &progress)).await
+    };
+    tokio::join!(reading, of_rows("reading", &progress, bytes, &done)).0
+}
+
+async fn of_rows(
+    what: &'static str,
+    progress: &register::Progress,
+    bytes: Option<u64>,
+    done: &CancellationToken,
+) {
     let bar = bar(
         bytes.unwrap_or_default(),
-        "registering {bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}",
+        "{prefix:11} {bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}",
     );
     let _gone_at_the_end = bar.as_ref().map(ClearOnDrop);
     let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
@@ -57,10 +85,11 @@ pub(crate) async fn of_registering(
         let records = progress.records.load(Ordering::Relaxed);
         let read = progress.bytes.load(Ordering::Relaxed);
         if let Some(bar) = &bar {
+            bar.set_prefix(what);
             bar.set_position(read);
             bar.set_message(format!("{records} rows"));
         } else {
-            tracing::info!(rows = records, bytes = read, "registering");
+            tracing::info!(rows = records, bytes = read, "{what}");
         }
     }
 }
@@ -84,7 +113,11 @@ pub(crate) async fn of_crossing(
         "crossing    {bar:30} {percent:>3} %  {pos}/{len}  {prefix}\n            {wide_msg}",
     );
     let _gone_at_the_end = bar.as_ref().map(ClearOnDrop);
-    let every = if bar.is_some() { BAR_EVERY } else { LINE_EVERY };
+    let every = if bar.is_some() {
+        BAR_EVERY
+    } else {
+        SUMMARY_EVERY
+    };
     let began = Instant::now();
     let mut settled_at_start = None;
     loop {
@@ -109,7 +142,7 @@ pub(crate) async fn of_working(crossing: &Crossing, done: &CancellationToken) {
         finished.iter().sum::<u64>()
     };
     let mut before = finished();
-    while pause(LINE_EVERY, done).await {
+    while pause(SUMMARY_EVERY, done).await {
         let now = finished();
         tracing::info!(
             migrated = tally.migrated.load(Ordering::Relaxed),
@@ -117,7 +150,7 @@ pub(crate) async fn of_working(crossing: &Crossing, done: &CancellationToken) {
             dead = tally.dead.load(Ordering::Relaxed),
             retried = tally.retried.load(Ordering::Relaxed),
             in_flight = tally.in_flight.load(Ordering::Relaxed),
-            rate_per_second = format!("{:.1}", rate_per_second(now - before, LINE_EVERY)),
+            rate_per_second = format!("{:.1}", rate_per_second(now - before, SUMMARY_EVERY)),
             "working"
         );
         before = now;

@@ -161,7 +161,7 @@ fn is_elsewhere(error: &anyhow::Error) -> bool {
 }
 
 /// Opens the export, and reads its beginning.
-async fn open(config: &Config, export: &Path, now: Timestamp) -> Result<Export> {
+pub(crate) async fn open(config: &Config, export: &Path, now: Timestamp) -> Result<Export> {
     let rules = Rules {
         key_from_token: config.export.key_from_token,
         audience: config.export.audience.clone(),

@@ -1,6 +1,6 @@
 //! The report of a run: its books, its failures, and what to do.
 
-mod forecast;
+pub(crate) mod forecast;
 pub(crate) mod full;
 mod html;
 mod markdown;

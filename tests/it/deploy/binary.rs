@@ -115,7 +115,7 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
 fn command_lines() -> Vec<Vec<String>> {
     let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let services = compose::file()["services"].clone();
-    let mut lines: Vec<_> = ["sim", "enqueue", "worker"]
+    let mut lines: Vec<_> = ["sim", "enqueue", "worker", "serve"]
         .map(|name| owned(strings(&services[name]["command"])))
         .into();
     for name in ["workers.yaml", "enqueue.yaml"] {
@@ -142,7 +142,7 @@ async fn every_command_that_is_started_is_understood() {
             "{line:?}: {}",
             outcome.standard_error
         );
-        let command = ["sim", "enqueue", "work"]
+        let command = ["sim", "enqueue", "work", "serve"]
             .into_iter()
             .find(|command| line.contains(command));
         let usage = format!("Usage: ferry {}", command.expect("a command"));

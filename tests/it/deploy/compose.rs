@@ -3,7 +3,7 @@
 use ferry_sim::Credentials;
 use serde_json::Value;
 
-use super::{faults, schema, strings, text, yaml};
+use super::{faults, path, schema, strings, text, yaml};
 
 /// The file as it is read: with its anchors followed.
 pub(super) fn file() -> Value {
@@ -55,6 +55,11 @@ fn every_service_and_volume_that_is_named_is_there() {
         }
         for volume in strings(&service["volumes"]) {
             let (volume, _) = volume.split_once(':').expect("a place");
+            // A file or folder of the repository.
+            if let Some(here) = volume.strip_prefix("./") {
+                assert!(path(here).exists(), "{name}: {here}");
+                continue;
+            }
             assert!(
                 file["volumes"].as_object().unwrap().contains_key(volume),
                 "{name}: {volume}"
@@ -75,4 +80,39 @@ fn the_workers_know_the_simulators_credentials() {
         settings["FERRY_STYTCH__SECRET"],
         credentials.secret.as_str()
     );
+}
+
+/// The port at which a service answers, by the environment that it is given.
+fn port_of(service: &Value) -> Option<&str> {
+    let listen = service["environment"]["FERRY_HEALTH__LISTEN"].as_str()?;
+    Some(listen.rsplit_once(':').expect("a port").1)
+}
+
+#[test]
+fn prometheus_scrapes_everybody_who_answers_and_no_two_share_a_port() {
+    let file = file();
+    let mut ports: Vec<String> = services(&file)
+        .iter()
+        .filter_map(|(_, service)| port_of(service))
+        .map(|port| format!("sim:{port}"))
+        .collect();
+    ports.sort_unstable();
+    let configuration = yaml(&text("deploy/prometheus/prometheus.yml"));
+    let targets = &configuration["scrape_configs"][0]["static_configs"][0]["targets"];
+    assert_eq!(strings(targets), ports);
+    assert_eq!(ports.len(), 3);
+}
+
+#[test]
+fn who_looks_at_prometheus_or_grafana_changes_nothing() {
+    let file = file();
+    for name in ["prometheus", "grafana"] {
+        let service = &file["services"][name];
+        let ours = strings(&service["volumes"]).into_iter();
+        for volume in ours.filter(|volume| volume.starts_with("./")) {
+            assert!(volume.ends_with(":ro"), "{name}: {volume}");
+        }
+    }
+    let grafana = &file["services"]["grafana"]["environment"];
+    assert_eq!(grafana["GF_AUTH_ANONYMOUS_ORG_ROLE"], "Viewer");
 }

@@ -25,6 +25,7 @@
 //! | `watch` | one cause in many sessions pauses their run |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
+//! | `survey` | how all runs stand |
 //! | `open` | which ledgers and which keys are refused |
 //! | `seal` | what is secret at rest |
 //! | `histories` | all verbs in any order |
@@ -101,6 +102,7 @@ mod server_faults;
 mod server_tls;
 mod sqlite_file;
 mod subjects;
+mod survey;
 mod sweep;
 mod tables;
 mod watch;

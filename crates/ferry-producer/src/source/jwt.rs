@@ -36,7 +36,7 @@ pub(super) struct Jwt<'a> {
 }
 
 /// Some issuers pad, and some leave bits over.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)

@@ -43,6 +43,9 @@ struct Fault {
 /// Longest access token, in bytes: proxies refuse longer headers (nginx from 8 KiB on).
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
+/// Why a row without a value that every session needs is rejected.
+pub(super) const MISSING: &str = "is missing or empty: every session needs one";
+
 pub(super) const NO_END_REMEDY: &str = "map session_expires_at (or absolute_expires_at, or idle_timeout with last_active_at), or set sessions.default_lifetime";
 
 /// Whether a session's end follows from what is given.
@@ -62,6 +65,13 @@ impl RowReader {
             jwt: JwtReader::new(),
             claims,
         }
+    }
+
+    /// Whether the row was rejected because it has no access token.
+    pub(super) fn lacks_token(&self, reject: &Reject) -> bool {
+        let slot = self.layout.slot_of(Role::AccessToken);
+        let column = slot.map(|slot| shown_name(&self.layout.columns()[slot]));
+        reject.reason == MISSING && reject.column == column
     }
 
     /// The row that `record` is.
@@ -169,7 +179,7 @@ impl<'a, R: Record> Fields<'a, R> {
     fn needed(&self, role: Role) -> Result<Cow<'a, str>, Fault> {
         self.optional(role)?.ok_or_else(|| Fault {
             slot: self.layout.slot_of(role),
-            reason: "is missing or empty: every session needs one".into(),
+            reason: MISSING.into(),
         })
     }
 

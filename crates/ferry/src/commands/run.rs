@@ -45,6 +45,11 @@ pub(super) async fn carry(
     let site = Site::enter(place(config)?, crossing::window(config), &mut rng).await?;
     let ledger = &site.ledger;
     let crossing = Crossing::new(config, endpoint, &site)?;
+    let left = CancellationToken::new();
+    let _left = left.drop_guard_ref();
+    // A run that ends badly ends its process: there is nobody to be started again.
+    let gave_up = CancellationToken::new();
+    crossing.answer(config, &gave_up, &left).await?;
     let registering = Registering {
         config,
         ledger,

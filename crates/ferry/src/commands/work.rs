@@ -17,7 +17,6 @@ use crate::config::Overrides;
 use crate::crew::{Crew, Ended, Until};
 use crate::crossing::{self, Crossing};
 use crate::exit::Exit;
-use crate::health::{self, Checks};
 use crate::place::place;
 use crate::site::Site;
 use crate::{progress, stop, userinfo};
@@ -41,13 +40,8 @@ pub(super) async fn execute(global: Global, args: WorkArgs) -> Result<Exit> {
     let gave_up = CancellationToken::new();
     let done = CancellationToken::new();
     let _done = done.drop_guard_ref();
-    if let Some(listen) = config.health.listen {
-        let checks = Checks::new(gave_up.clone())
-            .ledger(question(&site.ledger))
-            .queue(site.queue.clone());
-        health::serve(listen, checks, done.clone()).await?;
-    }
     let crossing = Crossing::new(config, endpoint, &site)?;
+    crossing.answer(config, &gave_up, &done).await?;
     crossing.check_credentials().await?;
     userinfo::check(crossing.tools.userinfo.as_ref()).await?;
     let crew = Crew {
@@ -84,20 +78,6 @@ pub(super) async fn execute(global: Global, args: WorkArgs) -> Result<Exit> {
     site.leave().await;
     Ok(exit)
 }
-
-/// What the ledger must answer for this process to be ready.
-fn question(ledger: &Ledger) -> impl Fn() -> Answer + use<> {
-    let ledger = ledger.clone();
-    move || {
-        let ledger = ledger.clone();
-        Box::pin(async move {
-            let answer = ledger.active_runs().await;
-            answer.map(drop).map_err(|error| error.to_string())
-        })
-    }
-}
-
-type Answer = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 async fn any_paused(ledger: &Ledger) -> Result<bool> {
     let runs = ledger.runs().await?;

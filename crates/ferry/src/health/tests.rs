@@ -13,7 +13,7 @@ const ANYWHERE: SocketAddr =
 
 async fn served(checks: Checks) -> (SocketAddr, CancellationToken) {
     let stop = CancellationToken::new();
-    let address = serve(ANYWHERE, checks, stop.clone())
+    let address = serve(ANYWHERE, checks, String::new, stop.clone())
         .await
         .expect("an address");
     (address, stop)
@@ -163,9 +163,14 @@ async fn nobody_is_answered_after_the_stop() {
 #[tokio::test]
 async fn an_address_in_use_is_told_with_the_setting() {
     let (address, _stop) = served(Checks::default()).await;
-    let error = serve(address, Checks::default(), CancellationToken::new())
-        .await
-        .expect_err("in use");
+    let error = serve(
+        address,
+        Checks::default(),
+        String::new,
+        CancellationToken::new(),
+    )
+    .await
+    .expect_err("in use");
     assert!(shown(&error).contains("health.listen"), "{}", shown(&error));
     assert_eq!(Exit::of(&error), Exit::Usage);
 }

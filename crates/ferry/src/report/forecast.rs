@@ -14,17 +14,17 @@ use crate::config::Rates;
 
 /// What comes of the open sessions: its JSON form is documented in docs/report.md.
 #[derive(Debug, Serialize)]
-pub(super) struct Forecast {
+pub(crate) struct Forecast {
     rate_per_second: f64,
-    pub(super) limited_by: LimitedBy,
+    pub(crate) limited_by: LimitedBy,
     seconds_left: u64,
     carried: u64,
     expire: u64,
-    pub(super) over: u64,
+    pub(crate) over: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     faster: Option<Faster>,
     #[serde(skip)]
-    pub(super) comparison: Comparison,
+    pub(crate) comparison: Comparison,
 }
 
 /// A higher rate.
@@ -37,7 +37,7 @@ struct Faster {
 /// What keeps the rate from being higher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum LimitedBy {
+pub(crate) enum LimitedBy {
     /// The setting.
     Stytch,
     /// Stytch's own answers.
@@ -47,7 +47,7 @@ pub(super) enum LimitedBy {
 }
 
 impl LimitedBy {
-    pub(super) fn explained(self) -> &'static str {
+    pub(crate) fn explained(self) -> &'static str {
         match self {
             Self::Stytch => "rates.stytch",
             Self::Refusals => "Stytch, which refuses more (429)",
@@ -60,7 +60,7 @@ impl LimitedBy {
 
 /// The rate in force, and the highest that one could wish for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     rate: Rate,
     limited_by: LimitedBy,
     highest: Option<Rate>,
@@ -68,7 +68,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// By the settings, and by what the ledger knows of them. `None`: nothing limits the rate.
-    pub(super) fn of(rates: &Rates, budgets: &[BudgetRow]) -> Result<Option<Self>> {
+    pub(crate) fn of(rates: &Rates, budgets: &[BudgetRow]) -> Result<Option<Self>> {
         let in_force = rates.in_force()?;
         let stytch = in_force.stytch.map(|configured| {
             let (rate, is_lowered) = at_present(BudgetName::Stytch, configured, budgets);
@@ -95,7 +95,7 @@ impl Pace {
     }
 
     /// What comes of these sessions.
-    pub(super) fn forecast(self, expiries: &Expiries, now: Timestamp) -> Forecast {
+    pub(crate) fn forecast(self, expiries: &Expiries, now: Timestamp) -> Forecast {
         let needed = expiries
             .rate_that_saves_all(now)
             .map_or(Rate::HIGHEST, rounded_up);
@@ -119,7 +119,7 @@ impl Pace {
 }
 
 impl Forecast {
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         Duration::from_secs(self.seconds_left)
     }
 }

@@ -106,6 +106,10 @@ pub(crate) struct ShowArgs {
   ferry dead replay --reason member_missing --dry-run
   ferry dead replay --reason member_missing --env live
   ferry dead replay --all --rate 5 --limit 1000 --env live")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,

@@ -100,7 +100,7 @@ fn csv(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> Result<Vec<u8
 
 fn cells(session: Session) -> [String; COLUMNS.len()] {
     [
-        session.session.to_string(),
+        session.number.to_string(),
         session.run,
         session.row.to_string(),
         session.organization,

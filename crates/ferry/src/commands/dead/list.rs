@@ -116,7 +116,8 @@ struct Count {
     reason: String,
     class: Option<String>,
     error_type: Option<String>,
-    count: u64,
+    #[serde(rename = "count")]
+    sessions: u64,
     example: i64,
     first_died_at: Timestamped,
     last_died_at: Timestamped,
@@ -127,7 +128,8 @@ struct Count {
 /// A dead session, as it is listed and exported.
 #[derive(Debug, Serialize)]
 pub(super) struct Session {
-    pub(super) session: i64,
+    #[serde(rename = "session")]
+    pub(super) number: i64,
     pub(super) run: String,
     pub(super) row: u64,
     pub(super) organization: String,
@@ -169,7 +171,7 @@ impl Count {
             reason: count.reason,
             class: count.class,
             error_type: count.error_type,
-            count: count.count,
+            sessions: count.count,
             example: count.example.0,
             first_died_at: count.died.0.into(),
             last_died_at: count.died.1.into(),
@@ -180,7 +182,7 @@ impl Count {
 impl Session {
     pub(super) fn of(session: DeadSession, names: &BTreeMap<RunId, String>) -> Self {
         Self {
-            session: session.session.0,
+            number: session.session.0,
             run: names.get(&session.run).cloned().unwrap_or_default(),
             row: session.source_row,
             organization: session.organization,
@@ -209,12 +211,12 @@ impl List {
             let _ = writeln!(
                 page,
                 "\n{:>9}  {} in run {}, the last at {died}",
-                count.count, count.reason, count.run
+                count.sessions, count.reason, count.run
             );
             let kind = [count.error_type.as_deref(), count.class.as_deref()];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
-            let kind = format!("{}, e.g. session {}", kind.join(", "), count.example);
-            page += &wrapped(&kind, 11);
+            page += &wrapped(&kind.join(", "), 11);
+            page += &wrapped(&format!("e.g. `ferry dead show {}`", count.example), 11);
             page += &wrapped(count.remedy, 11);
             if !count.can_mend {
                 page += &wrapped("cannot be replayed", 11);
@@ -234,7 +236,7 @@ impl List {
             let _ = writeln!(
                 page,
                 "{:>9}  {died:<20}  {:<20}  {who}",
-                session.session, session.reason
+                session.number, session.reason
             );
         }
         page + &self.drift()

@@ -64,9 +64,10 @@ async fn hand_over(place: Place, args: &ReplayArgs) -> Result<Report> {
         ..plan.terms.clone()
     };
     let mut report = plan.report(false);
-    for (run, reasons) in &plan.runs {
-        let replayer = replayer(&ledger, &terms, run, reasons, &report, &stop, args).await?;
-        if report.add(run, replayer.replay().await?) {
+    for planned in &plan.runs {
+        let run = &planned.0;
+        let job = Replayer::begin(&ledger, planned, &terms, &stop, report.replayed).await?;
+        if report.add(run, job.replay().await?) {
             break;
         }
     }
@@ -96,7 +97,8 @@ async fn carry(loaded: &Loaded, place: Place, args: &ReplayArgs) -> Result<Repor
         let crossing = Crossing::new(config, endpoint, &site)?;
         crossing.check_credentials().await?;
         userinfo::check(crossing.tools.userinfo.as_ref()).await?;
-        for (run, reasons) in &plan.runs {
+        for planned in &plan.runs {
+            let run = &planned.0;
             let crew = Crew {
                 crossing: &crossing,
                 worker: WorkerId::random(&mut rng),
@@ -105,18 +107,18 @@ async fn carry(loaded: &Loaded, place: Place, args: &ReplayArgs) -> Result<Repor
             };
             // Whoever ends first, the other one has nothing left to do.
             let working = stop.child_token();
-            let replayer = replayer(ledger, &terms, run, reasons, &report, &working, args).await?;
+            let job = Replayer::begin(ledger, planned, &terms, &working, report.replayed).await?;
             let carrying = async {
                 let _ends_the_other = working.clone().drop_guard();
                 crew.work(&working, StdRng::from_rng(&mut rng)).await
             };
             let replaying = async {
                 let _ends_the_other = working.clone().drop_guard();
-                replayer.replay().await
+                job.replay().await
             };
-            let (carried, replayed) = tokio::join!(carrying, replaying);
+            let (carried, outcome) = tokio::join!(carrying, replaying);
             carried?;
-            if report.add(run, replayed?) {
+            if report.add(run, outcome?) {
                 break;
             }
         }
@@ -125,28 +127,29 @@ async fn carry(loaded: &Loaded, place: Place, args: &ReplayArgs) -> Result<Repor
     Ok(report)
 }
 
-async fn replayer<'a>(
-    ledger: &'a Ledger,
-    terms: &'a Terms,
-    run: &'a Run,
-    reasons: &'a [(DeadReason, u64)],
-    report: &Report,
-    stop: &'a CancellationToken,
-    args: &ReplayArgs,
-) -> Result<Replayer<'a>> {
-    let subject = format!("{} of run {}", args.filter.shown(), run.name);
-    let left = terms.limit.unwrap_or(u64::MAX) - report.replayed;
-    Ok(Replayer {
-        ledger,
-        terms,
-        run,
-        deed: ledger
-            .note_deed(&who(), Action::Replay, &subject, 0)
-            .await?,
-        reasons,
-        left,
-        stop,
-    })
+impl<'a> Replayer<'a> {
+    /// Notes the deed, after so many sessions of other runs.
+    async fn begin(
+        ledger: &'a Ledger,
+        plan: &'a (Run, Vec<(DeadReason, u64)>),
+        terms: &'a Terms,
+        stop: &'a CancellationToken,
+        before: u64,
+    ) -> Result<Self> {
+        let (run, reasons) = plan;
+        let subject = format!("{} of run {}", terms.subject, run.name);
+        Ok(Self {
+            ledger,
+            terms,
+            run,
+            deed: ledger
+                .note_deed(&who(), Action::Replay, &subject, 0)
+                .await?,
+            reasons,
+            left: terms.limit.unwrap_or(u64::MAX) - before,
+            stop,
+        })
+    }
 }
 
 /// What there is to replay.
@@ -178,6 +181,7 @@ impl Plan {
         Ok(Self {
             terms: Terms {
                 filter,
+                subject: args.filter.shown(),
                 limit: args.limit,
                 interval: args.rate.map(|rate| Duration::from_secs_f64(1.0 / rate)),
                 canary: args.canary,
@@ -197,9 +201,8 @@ impl Plan {
             count: prospects.count,
             obstacle: prospects.obstacle,
             remedy: match prospects.obstacle {
-                Some(Obstacle::CannotMend) => remedy(&prospects.reason),
+                Some(Obstacle::CannotMend) | None => remedy(&prospects.reason),
                 Some(obstacle) => obstacle.remedy(),
-                None => remedy(&prospects.reason),
             },
         };
         let (free, hindered): (Vec<_>, Vec<_>) = self

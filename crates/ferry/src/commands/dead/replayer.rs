@@ -23,6 +23,8 @@ const PAUSE_PER_LOOK: u32 = 10;
 #[derive(Debug, Clone)]
 pub(super) struct Terms {
     pub(super) filter: Filter,
+    /// What is meant, for the audit log.
+    pub(super) subject: String,
     /// The most sessions, of all runs.
     pub(super) limit: Option<u64>,
     /// From one session to the next.
@@ -172,17 +174,20 @@ impl Replayer<'_> {
     }
 
     async fn wait_for_all(&self) -> Result<Ended> {
+        if !self.terms.waits {
+            return Ok(Ended::Done);
+        }
         let mut final_since = None;
-        while self.terms.waits {
+        loop {
             let looking = Instant::now();
             let outcomes = self.ledger.replayed(self.deed).await?;
             if outcomes.iter().all(|replayed| replayed.outcomes.open == 0) {
                 let since = *final_since.get_or_insert_with(Instant::now);
                 let Some(patience) = self.terms.audit else {
-                    break;
+                    return Ok(Ended::Done);
                 };
                 match self.ledger.run(&self.run.name).await?.state {
-                    RunState::Finished => break,
+                    RunState::Finished => return Ok(Ended::Done),
                     _ if since.elapsed() >= patience => return Ok(Ended::Auditing),
                     _ => {}
                 }
@@ -192,7 +197,6 @@ impl Replayer<'_> {
             }
             self.pause(looking).await;
         }
-        Ok(Ended::Done)
     }
 
     /// Why nothing more can come of it for now.

@@ -1,5 +1,7 @@
 //! `ferry dead sync`.
 
+use std::fmt::Write;
+
 use anyhow::{Result, anyhow};
 use ferry_ledger::Ledger;
 use ferry_ledger::audit_log::Action;
@@ -66,10 +68,11 @@ fn text(synced: &Synced) -> String {
         ),
         ("dead sessions had no letter: published", synced.published),
     ];
-    let told = lines
-        .iter()
-        .enumerate()
-        .filter(|(number, (_, count))| *number == 0 || *count > 0);
-    told.map(|(_, (what, count))| format!("{count:>9}  {what}\n"))
-        .collect()
+    let mut page = String::new();
+    for (number, (what, count)) in lines.iter().enumerate() {
+        if number == 0 || *count > 0 {
+            let _ = writeln!(page, "{count:>9}  {what}");
+        }
+    }
+    page
 }

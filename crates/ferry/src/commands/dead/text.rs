@@ -27,19 +27,21 @@ pub(super) fn can_mend(reason: &str) -> bool {
 
 /// The text in lines that fit behind an indent, each with that.
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
-    let mut page = String::new();
-    let mut line = String::new();
+    let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            page += &format!("{:indent$}{line}\n", "");
-            line.clear();
-        }
-        if !line.is_empty() {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if indent + line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            lines.push(word.to_owned());
+        } else {
             line.push(' ');
+            line.push_str(word);
         }
-        line += word;
     }
-    page + &format!("{:indent$}{line}\n", "")
+    let margin = " ".repeat(indent);
+    let lines = lines.iter().flat_map(|line| [margin.as_str(), line, "\n"]);
+    lines.collect()
 }
 
 /// What the export says, fit for a terminal: nothing in it moves the cursor.
