@@ -183,12 +183,11 @@ impl Line {
                     Failure::Refused(refusal) if matches!(refusal.status, 401 | 403) => {
                         return Err(anyhow!("{failure}").context(Coded(Exit::Paused)));
                     }
-                    Failure::Refused(refusal) => {
-                        tracing::debug!(%failure, "Stytch did not list a member's sessions");
-                        pause = refusal.retry_after.unwrap_or(pause).max(pause);
-                    }
-                    Failure::NotSent { .. } | Failure::Unanswered(_) => {
-                        tracing::debug!(%failure, "Stytch did not list a member's sessions");
+                    failure => {
+                        tracing::debug!(%failure, "a member's sessions were not listed");
+                        if let Failure::Refused(refusal) = failure {
+                            pause = refusal.retry_after.unwrap_or(pause).max(pause);
+                        }
                     }
                 },
                 // The rate is booked out, or the ledger away.
