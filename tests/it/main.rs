@@ -22,6 +22,12 @@
 //! | `logs` | the page that tells of every message |
 //! | `keys` | a fresh key ring, and the files that give one |
 //! | `deploy` | the files that start Ferry, against those who read them and the binary that they start |
+//! | `verify` | a run is proved, in the ledger and at Stytch; a fleet's from the export to the report |
+//! | `lookup` | from a legacy session to its Stytch session, and back |
+//! | `mapping_export` | mappings in a file, with tokens only by leave; what is wiped |
+//! | `run_report` | a run in full, in four forms |
+//! | `init` | files to begin with; manners of all commands |
+//! | `operations` | the page on operations, executed as it is written |
 //! | `plan` | what an export would come to, without a call |
 //! | `check` | what would go wrong, before anything is called; and that looking changes nothing |
 //! | `shown` | help, the report for people, the demonstration |
@@ -41,14 +47,20 @@ mod dead;
 mod deploy;
 mod fleet;
 mod health;
+mod init;
 mod keys;
 mod logs;
+mod lookup;
+mod mapping_export;
 mod members;
 mod metrics;
+mod operations;
 mod plan;
 mod probe;
 mod rate_settings;
 mod rates;
+mod run_report;
 mod secrecy;
 mod shown;
 mod support;
+mod verify;

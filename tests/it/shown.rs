@@ -16,6 +16,11 @@ async fn help_fits_into_80_columns_and_shows_examples() {
         ("help_run", &["run", "--help"]),
         ("help_status", &["status", "--help"]),
         ("help_cancel", &["cancel", "--help"]),
+        ("help_verify", &["verify", "--help"]),
+        ("help_lookup", &["lookup", "--help"]),
+        ("help_mapping_export", &["mapping", "export", "--help"]),
+        ("help_runs_report", &["runs", "report", "--help"]),
+        ("help_purge", &["purge", "--help"]),
     ] {
         let mut command = crossing.command(arguments);
         command.env("COLUMNS", "80");

@@ -30,6 +30,12 @@ pub enum Action {
     SaveForeign,
     /// Throw a foreign message away.
     DiscardForeign,
+    /// Write mappings into a file, without tokens.
+    ExportMappings,
+    /// Show or write Stytch session tokens.
+    RevealTokens,
+    /// Wipe what is past its retention.
+    Purge,
 }
 
 /// Names a deed.

@@ -21,6 +21,10 @@
 //! | [`subjects`] | whose turn it is, of one person's sessions |
 //! | [`watch`] | pause a run in which one cause befalls many |
 //! | [`mappings`] | legacy session → Stytch session |
+//! | [`standing`] | where one legacy session stands |
+//! | [`verify`] | whether sessions and mappings fit together |
+//! | [`timeline`] | what came of a run, over time |
+//! | [`purge`] | wipe what is kept for no good |
 //! | [`inspect`] | look at a ledger without changing anything |
 //! | [`cancel`] | give a run up |
 //! | [`roles`] | what one process does for all |
@@ -43,6 +47,7 @@ pub mod inspect;
 mod ledger;
 pub mod mappings;
 mod postgres;
+pub mod purge;
 pub mod record;
 pub mod register;
 pub mod replay;
@@ -51,9 +56,12 @@ pub mod roles;
 pub mod runs;
 pub mod seal;
 mod sqlite;
+pub mod standing;
 pub mod subjects;
 pub mod survey;
 pub mod sweep;
+pub mod timeline;
+pub mod verify;
 pub mod watch;
 pub mod workers;
 

@@ -1,12 +1,17 @@
 //! The command line.
 
 mod desk;
+pub(crate) mod lookups;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::lookups::{
+    AuditArgs, CompletionsArgs, InitArgs, LookupArgs, MappingCommand, PurgeArgs, RunsCommand,
+    VerifyArgs,
+};
 use crate::commands::dead::args::DeadCommand;
 use crate::config::{Environment, Rate};
 
@@ -45,6 +50,7 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(InitArgs),
     Plan(PlanArgs),
     Check(CheckArgs),
     Run(RunArgs),
@@ -58,7 +64,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     #[command(subcommand)]
     Dead(DeadCommand),
+    Verify(VerifyArgs),
+    Lookup(LookupArgs),
+    #[command(subcommand)]
+    Mapping(MappingCommand),
+    Audit(AuditArgs),
+    Purge(PurgeArgs),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
+    #[command(after_help = "Example:\n  ferry sweep --env live")]
     Sweep,
     Demo(DemoArgs),
     Sim(SimArgs),
@@ -66,6 +79,7 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     #[command(subcommand)]
     Config(ConfigCommand),
+    Completions(CompletionsArgs),
 }
 
 /// Register an export and carry its sessions, in one process, until each has a final state.
@@ -170,7 +184,15 @@ pub(crate) struct StatusArgs {
 
 /// List all runs, the newest first: where each stands, and how much of it is left.
 #[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  ferry runs --json
+  ferry runs report wave-1 --format html > wave-1.html"
+)]
 pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
     /// Print one JSON object for each run, a line each.
     #[arg(long)]
     pub(crate) json: bool,
@@ -178,6 +200,8 @@ pub(crate) struct RunsArgs {
 
 /// Stop calling a run's sessions, from any shell. What is in flight is finished.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ferry pause wave-1")]
 pub(crate) struct PauseArgs {
     /// The run's name.
     pub(crate) run: String,
@@ -185,6 +209,8 @@ pub(crate) struct PauseArgs {
 
 /// Go on with a run that is paused.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ferry resume wave-1")]
 pub(crate) struct ResumeArgs {
     /// The run's name.
     pub(crate) run: String,
@@ -228,6 +254,9 @@ pub(crate) struct KeysGenerateArgs {
 /// Watch a whole crossing on embedded parts: a simulated Stytch with faults, an export of 5,000
 /// sessions, `ferry run`, and an audit of every session that was minted.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry demo
+  ferry demo --sessions 100000 --seed 8 --json")]
 pub(crate) struct DemoArgs {
     /// Sessions in the export.
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -244,7 +273,10 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Point the vendor's SDKs at it:
+    after_help = "Example:
+  ferry sim --sessions 10000 --seed 1 --realistic
+
+Point the vendor's SDKs at it:
   Python  stytch.B2BClient(project_id=…, secret=…, environment=\"http://127.0.0.1:PORT/\")
   Node    new stytch.B2BClient({project_id, secret, env: \"http://127.0.0.1:PORT/\"})
   Rust    stytch::client::Client::new_with_base_url(id, secret, url, Vertical::B2B)
@@ -324,7 +356,9 @@ pub(crate) enum SimFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// The values in force, each with its origin; secrets are hidden.
+    #[command(after_help = "Example:\n  ferry config show --env test")]
     Show,
     /// Every setting with its meaning, unit and default, as Markdown.
+    #[command(after_help = "Example:\n  ferry config reference | less")]
     Reference,
 }

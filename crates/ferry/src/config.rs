@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) queue: Queue,
     /// Whether this process is well, for who watches over it.
     pub(crate) health: Health,
+    /// How long secrets are kept that are of no more use.
+    pub(crate) retention: Retention,
     /// What is logged, and how.
     pub(crate) log: Log,
 }
@@ -265,6 +267,18 @@ fn socket_address<'de, D: serde::Deserializer<'de>>(
         .and_then(|text| text.parse().ok())
         .map(Some)
         .ok_or_else(|| serde::de::Error::custom(wanted))
+}
+
+/// How long secrets are kept that are of no more use. `ferry purge` wipes them; run it by a timer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retention {
+    /// The access token of a dead session goes so long after it died, or once it has expired. Until
+    /// then the session can be replayed.
+    pub(crate) dead_tokens: Period<604_800_000>,
+    /// The session token of a mapping goes so long after its Stytch session has ended; the ids of
+    /// the mapping stay.
+    pub(crate) mappings: Period<2_592_000_000>,
 }
 
 /// What is logged, and how.

@@ -12,6 +12,7 @@ use ferry_core::ceiling::CeilingConfig;
 use ferry_core::outcome::Unanswered;
 use ferry_core::retry::RetryPolicy;
 use ferry_core::session::GrantPolicy;
+use ferry_ledger::Ledger;
 use ferry_ledger::budgets::{BudgetLine, BudgetName};
 use ferry_metrics::Instance;
 use ferry_queue::Queue;
@@ -74,19 +75,7 @@ pub(crate) fn endpoint(config: &Config, env: Option<Environment>) -> Result<Endp
 
 impl Crossing {
     pub(crate) fn new(config: &Config, endpoint: Endpoint, site: &Site) -> Result<Self> {
-        let stytch = Client::new(&ferry_stytch::Settings {
-            call_timeout: config.stytch.call_timeout.get(),
-            connect_timeout: config.stytch.call_timeout.get() / 2,
-            ..ferry_stytch::Settings::new(
-                endpoint,
-                config.stytch.project_id.clone(),
-                config.stytch.secret.secret().clone(),
-                match config.stytch.api {
-                    Api::B2b => ferry_stytch::Api::B2b,
-                    Api::Consumer => ferry_stytch::Api::Consumer,
-                },
-            )
-        })?;
+        let stytch = client(config, endpoint)?;
         let rates = config.rates.in_force()?;
         // Who is not asked for metrics counts none.
         let instance = config.health.listen.map(|_| metrics::instance());
@@ -188,6 +177,34 @@ impl Crossing {
             limit.map_or("this machine", told)
         }
     }
+}
+
+fn client(config: &Config, endpoint: Endpoint) -> Result<Client> {
+    Ok(Client::new(&ferry_stytch::Settings {
+        call_timeout: config.stytch.call_timeout.get(),
+        connect_timeout: config.stytch.call_timeout.get() / 2,
+        ..ferry_stytch::Settings::new(
+            endpoint,
+            config.stytch.project_id.clone(),
+            config.stytch.secret.secret().clone(),
+            match config.stytch.api {
+                Api::B2b => ferry_stytch::Api::B2b,
+                Api::Consumer => ferry_stytch::Api::Consumer,
+            },
+        )
+    })?)
+}
+
+/// What Stytch is asked with, apart from any run: a client, and the rate of Stytch alone.
+pub(crate) fn for_asking(
+    config: &Config,
+    endpoint: Endpoint,
+    ledger: &Ledger,
+) -> Result<(Client, Arc<Limiter>)> {
+    let mut lines = lines(&config.rates.in_force()?);
+    lines.retain(|line| line.name == BudgetName::Stytch);
+    let limiter = Limiter::new(ledger.clone(), lines);
+    Ok((client(config, endpoint)?, limiter))
 }
 
 /// What rates keep back, in the operator's words.

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Unverifiable = 6,
     /// Another process works on the data folder.
     Locked = 7,
+    /// What was verified is not as it should be.
+    Wrong = 8,
     /// The check found errors.
     CheckErrors = 10,
     /// The check found warnings that were not accepted.
@@ -122,7 +124,15 @@ impl Exit {
 
 fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let kind = cause.downcast_ref().map(std::io::Error::kind);
+    // A CSV writer's error does not tell of its cause by itself.
+    let of_csv = || match cause.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error),
+        _ => None,
+    };
+    let kind = cause
+        .downcast_ref()
+        .or_else(of_csv)
+        .map(std::io::Error::kind);
     matches!(
         kind,
         Some(StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
@@ -149,6 +159,9 @@ mod tests {
     fn a_full_disk_is_for_later_whatever_was_being_written() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = anyhow::Error::new(full).context("the rejects file");
+        assert_eq!(Exit::of(&error), Exit::TryLater);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = anyhow::Error::new(csv::Error::from(full)).context("the export");
         assert_eq!(Exit::of(&error), Exit::TryLater);
     }
 }

@@ -14,6 +14,7 @@ mod exit;
 mod health;
 mod key_ring;
 mod metrics;
+mod new_file;
 mod operator;
 mod place;
 mod plan;

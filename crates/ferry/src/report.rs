@@ -1,6 +1,10 @@
 //! The report of a run: its books, its failures, and what to do.
 
 pub(crate) mod forecast;
+pub(crate) mod full;
+mod html;
+mod markdown;
+mod picture;
 mod text;
 
 use std::path::PathBuf;
@@ -152,6 +156,31 @@ impl From<FailureCount> for Failure {
             remedy: remedy.unwrap_or("see the changelog: a newer version wrote this reason"),
             reason: count.reason,
         }
+    }
+}
+
+/// The lines of the books: rows in the export, and all that they came to.
+fn lines(books: &Books) -> impl Iterator<Item = (&'static str, u64)> {
+    let lines = [
+        ("rejected", books.rejected),
+        ("duplicates", books.duplicates),
+        ("queued", books.queued),
+        ("running", books.running),
+        ("waiting", books.waiting),
+        ("migrated", books.migrated),
+        ("skipped", books.skipped),
+        ("dead", books.dead),
+        ("handed over", books.handed_over),
+    ];
+    let lines = lines.into_iter().filter(|(_, count)| *count > 0);
+    std::iter::once(("rows in the export", books.exported)).chain(lines)
+}
+
+fn verdict(books: &Books) -> &'static str {
+    if books.balance() {
+        "the books balance"
+    } else {
+        "THE BOOKS DO NOT BALANCE"
     }
 }
 

@@ -23,6 +23,7 @@
 //! | `budgets` | rates that all workers share |
 //! | `subjects` | how often one person may be asked about |
 //! | `watch` | one cause in many sessions pauses their run |
+//! | `lookups` | what is looked up, proved, drawn and wiped once a run is over |
 //! | `roles` | what one process at a time does |
 //! | `report` | books, failures, audit |
 //! | `survey` | how all runs stand |
@@ -85,6 +86,7 @@ mod expire;
 mod fenced_out;
 mod foreign;
 mod histories;
+mod lookups;
 mod many_processes;
 mod members;
 mod open;

@@ -9,7 +9,7 @@ mod replay;
 mod replayer;
 mod show;
 mod sync;
-mod text;
+pub(super) mod text;
 
 use anyhow::Result;
 

@@ -1,5 +1,7 @@
 //! `ferry runs`.
 
+mod report;
+
 use std::fmt::Write;
 
 use anyhow::{Result, anyhow};
@@ -10,11 +12,15 @@ use ferry_ledger::runs::Run;
 use ferry_ledger::{Ledger, LedgerError};
 use serde::Serialize;
 
+use crate::cli::lookups::RunsCommand;
 use crate::cli::{Global, RunsArgs};
 use crate::exit::{Coded, Exit};
 use crate::place::place;
 
-pub(super) async fn execute(global: Global, args: &RunsArgs) -> Result<Exit> {
+pub(super) async fn execute(global: Global, args: RunsArgs) -> Result<Exit> {
+    if let Some(RunsCommand::Report(report)) = args.command {
+        return report::execute(global, &report).await;
+    }
     let loaded = global.load()?;
     let ledger = place(&loaded.config)?.look().await?;
     let mut lines = Vec::new();

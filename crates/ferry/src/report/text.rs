@@ -5,8 +5,8 @@ use std::fmt::Write;
 use ferry_core::books::Books;
 use jiff::SignedDuration;
 
-use super::Report;
 use super::forecast::Forecast;
+use super::{Report, lines, verdict};
 
 pub(super) fn render(report: &Report) -> String {
     let mut page = String::new();
@@ -84,26 +84,10 @@ fn forecast_lines(page: &mut String, forecast: &Forecast) {
 }
 
 fn books(books: &Books) -> String {
-    let lines = [
-        ("rejected", books.rejected),
-        ("duplicates", books.duplicates),
-        ("queued", books.queued),
-        ("running", books.running),
-        ("waiting", books.waiting),
-        ("migrated", books.migrated),
-        ("skipped", books.skipped),
-        ("dead", books.dead),
-        ("handed over", books.handed_over),
-    ];
-    let mut text = format!("  {:>9}  rows in the export\n", books.exported);
-    for (name, count) in lines.into_iter().filter(|(_, count)| *count > 0) {
+    let mut text = String::new();
+    for (name, count) in lines(books) {
         let _ = writeln!(text, "  {count:>9}  {name}");
     }
-    let verdict = if books.balance() {
-        "the books balance"
-    } else {
-        "THE BOOKS DO NOT BALANCE"
-    };
-    let _ = writeln!(text, "  {:>9}  {verdict}", "=");
+    let _ = writeln!(text, "  {:>9}  {}", "=", verdict(books));
     text
 }

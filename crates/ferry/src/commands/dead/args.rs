@@ -188,6 +188,8 @@ pub(crate) enum ExportFormat {
 ///
 /// Messages that are not ours are taken out and kept: see `ferry dead foreign`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ferry dead sync")]
 pub(crate) struct SyncArgs {
     /// Print one JSON object.
     #[arg(long)]
@@ -198,12 +200,14 @@ pub(crate) struct SyncArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ForeignCommand {
     /// List them: digest, size, type; never what is in them.
+    #[command(after_help = "Example:\n  ferry dead foreign list")]
     List {
         /// Print one JSON object for each, a line each.
         #[arg(long)]
         json: bool,
     },
     /// Write one into a new file (mode 0600), as it came.
+    #[command(after_help = "Example:\n  ferry dead foreign save 3f2a letter.bin")]
     Save {
         /// The first characters of its digest, enough to tell it from others.
         digest: String,
@@ -211,6 +215,7 @@ pub(crate) enum ForeignCommand {
         file: PathBuf,
     },
     /// Throw one away, for good.
+    #[command(after_help = "Example:\n  ferry dead foreign discard 3f2a --yes")]
     Discard {
         /// The first characters of its digest, enough to tell it from others.
         digest: String,

@@ -1,11 +1,10 @@
 //! `ferry dead export`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use ferry_ledger::Ledger;
 use ferry_ledger::audit_log::Action;
 use ferry_ledger::dead::Filter;
@@ -13,7 +12,8 @@ use ferry_ledger::dead::Filter;
 use super::args::{ExportArgs, ExportFormat};
 use super::list::{Session, names};
 use crate::cli::Global;
-use crate::exit::{Coded, Exit};
+use crate::exit::Exit;
+use crate::new_file::NewFile;
 use crate::operator::who;
 use crate::place::place;
 use crate::rejects_file::unquoted;
@@ -123,53 +123,4 @@ fn ndjson(sessions: impl Iterator<Item = Session>) -> Result<Vec<u8>> {
         rows.push(b'\n');
     }
     Ok(rows)
-}
-
-/// A file that is there whole or not at all, and replaces none.
-pub(super) struct NewFile {
-    pub(super) file: File,
-    path: PathBuf,
-    partial: PathBuf,
-}
-
-impl NewFile {
-    /// Begins it, readable by its owner only.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        let taken = || {
-            anyhow!("{} exists: give the name of a new file", path.display())
-                .context(Coded(Exit::Usage))
-        };
-        if fs::symlink_metadata(path).is_ok() {
-            return Err(taken());
-        }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        // One that a crash left behind.
-        let _ = fs::remove_file(&partial);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .with_context(|| format!("{} cannot be made", path.display()))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            partial,
-        })
-    }
-
-    /// It is complete.
-    pub(super) fn keep(self) -> Result<()> {
-        // Unlike a rename, a link takes nobody's place.
-        fs::hard_link(&self.partial, &self.path)
-            .with_context(|| format!("{} cannot be made", self.path.display()))
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.partial);
-    }
 }

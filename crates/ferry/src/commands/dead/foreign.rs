@@ -10,11 +10,11 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::args::ForeignCommand;
-use super::export::NewFile;
 use super::list::Timestamped;
 use super::text::{confirmed, printable};
 use crate::cli::Global;
 use crate::exit::{Coded, Exit};
+use crate::new_file::NewFile;
 use crate::operator::who;
 use crate::place::place;
 

@@ -45,7 +45,7 @@ pub(super) fn wrapped(text: &str, indent: usize) -> String {
 }
 
 /// What the export says, fit for a terminal: nothing in it moves the cursor.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::commands) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| -> Box<dyn Iterator<Item = char>> {
             if c.is_control() {
@@ -58,12 +58,12 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// RFC 3339, to the second.
-pub(super) fn seconds(moment: Timestamp) -> String {
+pub(in crate::commands) fn seconds(moment: Timestamp) -> String {
     Timestamp::from_seconds(moment.as_millis().div_euclid(1000)).to_string()
 }
 
 /// Asks, where somebody can answer.
-pub(super) fn confirmed(question: &str, unasked: &str) -> Result<bool> {
+pub(in crate::commands) fn confirmed(question: &str, unasked: &str) -> Result<bool> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(anyhow!("{unasked}: add --yes").context(Coded(Exit::Usage)));
     }

@@ -1,0 +1,20 @@
+//! Where one legacy session stands.
+
+use ferry_core::id::LegacyKey;
+
+use super::SqliteLedger;
+use crate::LedgerError;
+use crate::standing::StandingRow;
+
+impl SqliteLedger {
+    pub(crate) async fn standing(
+        &self,
+        key: LegacyKey,
+    ) -> Result<Option<StandingRow>, LedgerError> {
+        let row = sqlx::query_as(
+            "/* standing */ SELECT s.id, r.name AS run, s.source_row, s.state, s.reason
+             FROM sessions AS s JOIN runs AS r ON r.id = s.run_id WHERE s.legacy_key = ?1",
+        );
+        Ok(row.bind(&key.0[..]).fetch_optional(&self.readers).await?)
+    }
+}
