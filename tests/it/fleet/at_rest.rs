@@ -87,15 +87,17 @@ impl Secrets {
             .lines()
             .skip(1)
             .map(|row| row.split(',').collect::<Vec<_>>());
-        for row in rows.filter(|row| row[0].len() > 60).step_by(37) {
+        let mut minted_tokens = 0;
+        for row in rows.filter(|row| row[0].len() > 60).step_by(13) {
             // Its signature: nothing but the token holds it.
             secrets.push(row[0][row[0].len() - 40..].to_owned());
             let minted = ledger.lookup(&SecretString::from(row[2]), row[1]).await;
             if let Some((_, token)) = minted.expect("a ledger") {
                 secrets.push(token.expose_secret().to_owned());
+                minted_tokens += 1;
             }
         }
-        assert!(secrets.len() > 20, "{} secrets", secrets.len());
+        assert!(minted_tokens > 0, "of {} secrets", secrets.len());
         let encoded = secrets.iter().flat_map(|secret| encodings(secret));
         Self(AhoCorasick::new(encoded).expect("few enough"))
     }
