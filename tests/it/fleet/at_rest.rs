@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, PgConnection};
 use url::Url;
 
+use super::faults_but_429;
 use crate::secrecy::{encodings, files_below};
 use crate::support::{Fleet, Kept, Outcome, Servers};
 
@@ -31,7 +32,7 @@ async fn no_secret_lies_in_the_files_of_a_fleets_servers_or_in_a_log_at_trace_le
         no_session_token: 0.02,
         cut_in_reply: 0.02,
         wrong_identity: 0.02,
-        ..Faults::realistic(80)
+        ..faults_but_429(80)
     };
     let mut fleet = Fleet::on_private(Population::realistic(600, 80), faults, &servers).await;
     fleet.queue_url = url_of_a_user(&servers);
@@ -41,7 +42,7 @@ async fn no_secret_lies_in_the_files_of_a_fleets_servers_or_in_a_log_at_trace_le
     enqueued.assert_says(0, &["TRACE"]);
     let fleet = Arc::new(fleet);
     let trace = [("RUST_LOG", "trace")];
-    let work = ["work", "--until-empty", "--rate", "60"];
+    let work = ["work", "--until-empty", "--rate", "120"];
     let mut workers = ["one", "two"].map(|name| Kept::start_with(&fleet, name, &work, &trace));
     workers[0].until(fleet.crossing.until_minted(150)).await;
 

@@ -6,6 +6,7 @@ use ferry_core::state::RunState;
 use ferry_sim::{Faults, Population};
 use ferry_testbed::rabbitmq::PrivateBroker;
 
+use super::faults_but_429;
 use crate::support::{Fleet, Kept, LOOK_EVERY};
 
 fn broker() -> PrivateBroker {
@@ -17,7 +18,7 @@ fn broker() -> PrivateBroker {
 async fn a_broker_that_is_killed_loses_nothing_and_work_goes_on() {
     let mut broker = broker();
     let population = Population::realistic(5_000, 62);
-    let fleet = Fleet::with_broker(population, Faults::realistic(62), broker.url()).await;
+    let fleet = Fleet::with_broker(population, faults_but_429(62), broker.url()).await;
     let ledger = fleet.ledger().await;
 
     // While one publishes.
@@ -38,7 +39,7 @@ async fn a_broker_that_is_killed_loses_nothing_and_work_goes_on() {
 
     // While workers take.
     let fleet = Arc::new(fleet);
-    let work = ["work", "--rate", "100"];
+    let work = ["work", "--rate", "200"];
     let mut workers = ["one", "two"].map(|name| Kept::start(&fleet, name, &work));
     for _ in 0..2 {
         let minted = fleet.crossing.simulator.audit().sessions.minted;
@@ -61,10 +62,10 @@ async fn a_broker_that_is_killed_loses_nothing_and_work_goes_on() {
 async fn a_broker_that_comes_back_empty_is_filled_again_without_an_operator() {
     let mut broker = broker();
     let population = Population::realistic(3_000, 61);
-    let fleet = Fleet::with_broker(population, Faults::realistic(61), broker.url()).await;
+    let fleet = Fleet::with_broker(population, faults_but_429(61), broker.url()).await;
     fleet.enqueue().await;
     let fleet = Arc::new(fleet);
-    let work = ["work", "--until-empty", "--rate", "200"];
+    let work = ["work", "--until-empty", "--rate", "400"];
     let mut workers = ["one", "two"].map(|name| Kept::start(&fleet, name, &work));
     fleet.crossing.until_minted(500).await;
     broker.kill().unwrap();

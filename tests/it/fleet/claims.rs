@@ -82,7 +82,8 @@ const SESSIONS: u64 = 120;
 
 /// One of two workers dies at the failpoint once it was passed so often, and the other one goes on.
 /// It has one call at a time, so that it is known what it leaves behind: a session that nobody
-/// recorded, or none.
+/// recorded, or none; and one more if the next call is under way by then, or the last result is not
+/// recorded yet.
 async fn one_dies_at(failpoint: &str, passed_before: u32, twins: u64) {
     // So slow that the other one has not carried all before this one begins.
     let fleet = Fleet::new(Population::new(SESSIONS, 50), slow(200)).await;
@@ -97,7 +98,8 @@ async fn one_dies_at(failpoint: &str, passed_before: u32, twins: u64) {
     fleet.crossing.simulator.set_faults(Faults::default());
     ended(living).await.assert_says(0, &["worker left"]);
     fleet.assert_all_crossed().await;
-    assert_eq!(fleet.minted(), SESSIONS + twins);
+    let left_behind = fleet.minted() - SESSIONS;
+    assert!((twins..=twins + 1).contains(&left_behind), "{left_behind}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
+use super::faults_but_429;
 use crate::support::{Fleet, Kept, LOOK_EVERY, Outcome, Servers};
 
 /// With this one no revoked session is of somebody whom Stytch does not know: what a call for such a
@@ -51,7 +52,7 @@ fn victims(rng: &mut StdRng) -> Vec<Victim> {
 async fn killed_at_random_moments_a_fleet_loses_nothing_and_leaves_no_twin_alive() {
     let mut servers = Servers::start();
     let population = Population::realistic(10_000, SEED);
-    let fleet = Fleet::on_private(population, Faults::realistic(SEED), &servers).await;
+    let fleet = Fleet::on_private(population, faults_but_429(SEED), &servers).await;
     let fleet = Arc::new(fleet);
     let mut rng = StdRng::seed_from_u64(SEED);
     let stop = CancellationToken::new();
@@ -60,7 +61,7 @@ async fn killed_at_random_moments_a_fleet_loses_nothing_and_leaves_no_twin_alive
     let enqueue = ["enqueue", "sessions.csv", "--run", "test"];
     let mut producer = Kept::start(&fleet, "producer", &enqueue);
     // Slow enough that something is left to the last kill.
-    let work = ["work", "--rate", "40"];
+    let work = ["work", "--rate", "120"];
     let mut workers = ["one", "two", "three"].map(|name| Kept::start(&fleet, name, &work));
     for victim in victims(&mut rng) {
         tokio::time::sleep(Duration::from_millis(rng.random_range(20..1500))).await;
@@ -122,10 +123,10 @@ async fn look_at_the_books(fleet: Arc<Fleet>, stop: CancellationToken) -> u32 {
 async fn a_database_that_is_killed_keeps_what_it_acknowledged_and_work_goes_on() {
     let mut servers = Servers::start();
     let population = Population::realistic(4_000, 51);
-    let fleet = Fleet::on_private(population, Faults::realistic(51), &servers).await;
+    let fleet = Fleet::on_private(population, faults_but_429(51), &servers).await;
     fleet.enqueue().await;
     let fleet = Arc::new(fleet);
-    let work = ["work", "--rate", "100"];
+    let work = ["work", "--rate", "200"];
     let mut workers = ["one", "two"].map(|name| Kept::start(&fleet, name, &work));
     let ledger = fleet.ledger().await;
     let mut minted = 0;

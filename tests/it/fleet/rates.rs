@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ferry_core::ceiling::CeilingConfig;
+use ferry_ledger::budgets::BudgetName;
 use ferry_sim::{Faults, Population};
 use serde_json::Value;
 
@@ -94,12 +96,12 @@ async fn fault_28_a_limit_that_falls_costs_no_session_an_attempt() {
         .await
         .unwrap();
     assert_eq!(spent, Some(0));
-    let lowered: f64 = sqlx::query_scalar(
-        "SELECT (ceiling::json ->> 'rate')::float8 FROM budgets WHERE name = 'stytch'",
-    )
-    .fetch_one(&mut tables)
-    .await
-    .unwrap();
+    let ledger = fleet.ledger().await;
+    let budgets = ledger.budgets().await.expect("budgets");
+    ledger.close().await;
+    let lowered = budgets.iter().find(|row| row.name == BudgetName::Stytch);
+    let lowered = lowered.map(|row| row.ceiling.rate(CeilingConfig::of(row.configured)));
+    let lowered = lowered.expect("the budget").as_per_second();
     assert!(lowered < 65.0, "{lowered}");
     fleet.crossing.simulator.set_faults(Faults::default());
     for worker in workers {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ferry_sim::{Faults, Population};
 use ferry_testbed::postgres::PrivatePostgres;
 
+use super::faults_but_429;
 use crate::support::{Fleet, Kept};
 
 /// Fault 38.
@@ -63,7 +64,7 @@ async fn told_twice_a_worker_stops_at_once_and_another_carries_what_it_held() {
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_stop_while_the_ledger_does_not_answer_a_worker_gives_up_in_time() {
     let postgres = PrivatePostgres::start("").unwrap_or_else(|error| panic!("{error}"));
-    let mut fleet = Fleet::new(Population::realistic(600, 72), Faults::realistic(72)).await;
+    let mut fleet = Fleet::new(Population::realistic(600, 72), faults_but_429(72)).await;
     fleet.ledger_url = postgres.url();
     fleet.enqueue().await;
     let fleet = Arc::new(fleet);

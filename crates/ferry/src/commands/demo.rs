@@ -30,7 +30,11 @@ pub(super) async fn execute(global: Global, args: DemoArgs) -> Result<Exit> {
     let folder = fresh_folder(global.data.as_deref().unwrap_or(Path::new(FOLDER)))?;
     let mut simulator = Simulator::start(Options {
         population: Population::realistic(args.sessions, args.seed),
-        faults: Faults::realistic(args.seed),
+        faults: Faults {
+            // Refusals at random would be taken for a limit, and slow it down.
+            error_429: 0.0,
+            ..Faults::realistic(args.seed)
+        },
         ..Options::default()
     })
     .await?;
