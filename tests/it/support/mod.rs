@@ -56,11 +56,16 @@ pub(crate) struct Crossing {
 impl Crossing {
     /// With the export of this population, and a Stytch with these faults.
     pub(crate) async fn new(population: Population, faults: Faults) -> Self {
-        let options = Options {
+        Self::with(Options {
             population,
             faults,
             ..Options::default()
-        };
+        })
+        .await
+    }
+
+    /// With a simulator that is set up like this, and the export of its population.
+    pub(crate) async fn with(options: Options) -> Self {
         let simulator = Simulator::start(options).await.expect("a simulator");
         let folder = tempfile::tempdir().expect("a folder");
         let mut writer = BufWriter::new(File::create(folder.path().join("sessions.csv")).unwrap());
