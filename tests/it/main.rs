@@ -9,6 +9,7 @@
 //! | `members` | members that are missing at Stytch: dead as such, or created |
 //! | `probe` | what the legacy provider says of a token that Stytch could not use |
 //! | `fleet` | processes that share PostgreSQL and RabbitMQ |
+//! | `replies` | replies that tell nothing, look-ups that fail |
 //! | `secrecy` | no token leaves its sealed place |
 //! | `bad_export` | exports that cannot be read, or not to their end |
 //! | `bad_row` | rows that are no sessions are counted, and told by line, column and reason |
@@ -59,6 +60,7 @@ mod plan;
 mod probe;
 mod rate_settings;
 mod rates;
+mod replies;
 mod run_report;
 mod secrecy;
 mod shown;

@@ -71,26 +71,31 @@ async fn told_to_wait(retry_after: RetryAfter, seed: u64) {
     assert!(audit.calls_of("migrate", "too_many_requests") > 0);
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_wait_in_seconds_nobody_spends_an_attempt() {
     told_to_wait(RetryAfter::Seconds(1), 401).await;
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_wait_until_a_date_nobody_spends_an_attempt() {
     told_to_wait(RetryAfter::HttpDate(1), 402).await;
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_wait_without_a_time_nobody_spends_an_attempt() {
     told_to_wait(RetryAfter::Absent, 403).await;
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_wait_in_garbage_nobody_spends_an_attempt() {
     told_to_wait(RetryAfter::Garbage, 404).await;
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_wait_for_a_day_the_run_pauses_and_the_same_command_goes_on() {
     let faults = Faults {
@@ -109,6 +114,7 @@ async fn told_to_wait_for_a_day_the_run_pauses_and_the_same_command_goes_on() {
     crossing.assert_all_cross(command).await;
 }
 
+/// Fault 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn other_kinds_of_429_spend_no_attempt_and_lower_no_rate() {
     for (seed, name) in [
@@ -174,6 +180,7 @@ impl Log {
     }
 }
 
+/// Fault 26.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_third_of_all_calls_fails_few_are_made_and_all_sessions_cross_afterwards() {
     let faults = Faults {
@@ -185,6 +192,7 @@ async fn while_a_third_of_all_calls_fails_few_are_made_and_all_sessions_cross_af
     an_outage(faults, 408).await;
 }
 
+/// Fault 26.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_all_calls_fail_canaries_ask_and_all_sessions_cross_afterwards() {
     let faults = Faults {
@@ -196,6 +204,7 @@ async fn while_all_calls_fail_canaries_ask_and_all_sessions_cross_afterwards() {
     an_outage(faults, 409).await;
 }
 
+/// Fault 30.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_revoked_in_the_middle_pause_the_run_and_it_goes_on_when_they_are_mended() {
     let crossing = crossing(400, 410, Faults::default()).await;

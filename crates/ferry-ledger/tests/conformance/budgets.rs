@@ -217,6 +217,7 @@ fn set_back_an_hour(bench: &Bench) {
     bench.clock.set_moment(bench.clock.moment().minus(hour));
 }
 
+/// Fault 37.
 async fn a_clock_that_is_set_back_an_hour_costs_two_seconds(
     bench: &mut Bench,
 ) -> Result<(), LedgerError> {
@@ -235,6 +236,7 @@ async fn a_clock_that_is_set_back_an_hour_costs_two_seconds(
     Ok(())
 }
 
+/// Fault 37.
 async fn a_clock_that_is_set_back_ends_a_hold(bench: &mut Bench) -> Result<(), LedgerError> {
     let answer = ask(&bench.ledger, stytch(64), request(1), &[]).await?;
     let report = refused(&answer, Some(30 * SECOND));
