@@ -5,7 +5,7 @@
 //! unresolved and is not the recorded session.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ferry_core::reason::DeadReason;
 use ferry_core::state::UnresolvedState;
@@ -26,6 +26,9 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 /// An attempt whose member is not known yet is looked at again when its session may be final.
 const NOT_YET_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often persons are forgotten whose bucket is full again.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+
 /// What a round found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Round {
@@ -37,7 +40,14 @@ pub struct Round {
 
 /// Sweeps until told to stop. One sweeper at a time.
 pub async fn sweep(tools: &Tools, stop: &CancellationToken) {
+    let mut forgot = Instant::now();
     while !stop.is_cancelled() {
+        if tools.settings.subject.is_some() && forgot.elapsed() >= FORGET_EVERY {
+            forgot = Instant::now();
+            if let Err(error) = tools.ledger.forget_idle_subjects().await {
+                tracing::debug!(%error, "persons not forgotten; they are later");
+            }
+        }
         let pause = match round(tools, stop).await {
             Ok(Round { due: 0, .. }) => IDLE_PAUSE,
             Ok(Round { failed: 0, .. }) => continue,
