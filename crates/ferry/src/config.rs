@@ -29,7 +29,7 @@ pub(crate) use rate::Rate;
 pub(crate) use rates::{Rates, RatesInForce};
 pub(crate) use reference::reference;
 pub(crate) use secret::{Secret, ServiceUrl};
-pub(crate) use show::show;
+pub(crate) use show::{show, shown};
 
 /// Ferry's settings. Unknown names are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -247,6 +247,9 @@ pub(crate) enum ForeignCommand {
         digest: String,
         /// The file. One that exists is left alone.
         file: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// Throw one away, for good.
     #[command(after_help = "Example:\n  ferry dead foreign discard 3f2a --yes")]
@@ -256,6 +259,9 @@ pub(crate) enum ForeignCommand {
         /// Do not ask. Needed where nobody can be asked.
         #[arg(long)]
         yes: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
 }
 
