@@ -194,7 +194,8 @@ async fn an_older_ledger_is_told_and_left_as_it_is() {
         .fetch_one(&mut tables)
         .await
         .unwrap();
-    assert_found(&check(&crossing, &["--json"]).await, 11, &["ledger_older"]);
+    let found = crossing.outcome(command(&crossing, &["--json"])).await;
+    assert_found(&found, 11, &["ledger_older"]);
     let after: i64 = sqlx::query_scalar(versions)
         .fetch_one(&mut tables)
         .await

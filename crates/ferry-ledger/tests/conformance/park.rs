@@ -35,7 +35,8 @@ impl Bench {
     /// Her session is dead and parked, and the only one.
     async fn parked(&mut self) -> Result<(RunId, Parked), LedgerError> {
         let run = self.active_run("spring", [alice_active()]).await?;
-        self.bury(&alice_active(), DeadReason::MemberMissing).await?;
+        self.bury(&alice_active(), DeadReason::MemberMissing)
+            .await?;
         let deed = self.parking().await?;
         assert_eq!(self.ledger.park(&Filter::default(), deed).await?, 1);
         Ok((run, self.due_parked().await?.pop().expect("one")))

@@ -106,7 +106,7 @@ pub(super) async fn cancel(global: Global, args: &CancelArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A run as it is after a command; its JSON form is documented in docs/report.md.
+/// A run as it is after a command; its JSON form is documented in docs/json.md.
 #[derive(Debug, Serialize)]
 struct Told<'a> {
     run: &'a str,
@@ -115,7 +115,7 @@ struct Told<'a> {
     pause_cause: Option<PauseCause>,
 }
 
-/// What cancelling came to; its JSON form is documented in docs/report.md.
+/// What cancelling came to; its JSON form is documented in docs/json.md.
 #[derive(Debug, Serialize)]
 struct Cancelled<'a> {
     #[serde(flatten)]

@@ -46,7 +46,7 @@ async fn serve(args: SimArgs) -> Result<Exit> {
         ("audit", &audit),
     ];
     if args.json {
-        // Documented in docs/report.md.
+        // Documented in docs/json.md.
         let told: BTreeMap<_, _> = told.into_iter().collect();
         println!("{}", serde_json::to_string(&told)?);
     } else {

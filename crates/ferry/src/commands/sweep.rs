@@ -39,9 +39,12 @@ pub(super) async fn execute(global: Global, json: bool) -> Result<Exit> {
     };
     let next = ledger.next_look().await?;
     if json {
-        // Documented in docs/report.md.
+        // Documented in docs/json.md.
         let next = next.map(|next| next.to_string());
-        println!("{}", serde_json::json!({"looked_up": looked, "next_look": next}));
+        println!(
+            "{}",
+            serde_json::json!({"looked_up": looked, "next_look": next})
+        );
     } else {
         println!("{looked} attempts looked up");
         if let Some(next) = next {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::load::Loaded;
 
-/// What is in force; its JSON form is documented in docs/report.md.
+/// What is in force; its JSON form is documented in docs/json.md.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown {
     settings: Vec<Setting>,

@@ -53,7 +53,10 @@ pub(super) async fn execute(global: Global, command: &ForeignCommand) -> Result<
             let deed = ledger.note_deed(&who(), action, &digest, 0).await?;
             ledger.forget_foreign(kept.digest, deed).await?;
             if *json {
-                println!("{}", serde_json::json!({"digest": digest, "discarded": true}));
+                println!(
+                    "{}",
+                    serde_json::json!({"digest": digest, "discarded": true})
+                );
             } else {
                 println!("{digest} is thrown away");
             }

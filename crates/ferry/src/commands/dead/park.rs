@@ -48,9 +48,7 @@ async fn park(ledger: &Ledger, filter: &Filter, args: &ParkArgs) -> Result<Parke
         before.ready
     } else {
         let subject = args.filter.shown();
-        let deed = ledger
-            .note_deed(&who(), Action::Park, &subject, 0)
-            .await?;
+        let deed = ledger.note_deed(&who(), Action::Park, &subject, 0).await?;
         ledger.park(filter, deed).await?
     };
     Ok(Parked {
