@@ -18,7 +18,7 @@
 //! | `runs` | from registering to finished |
 //! | `cancel` | a run that is given up |
 //! | `dead` | what is dead: counted, listed, put aside |
-//! | `replay` | dead sessions get another chance |
+//! | `replay`, `replay_obstacles` | dead sessions get another chance, or not, and why |
 //! | `park` | dead sessions go again once their member exists |
 //! | `foreign` | messages that are not ours |
 //! | `budgets` | rates that all workers share |
@@ -96,6 +96,7 @@ mod people;
 mod record;
 mod register;
 mod replay;
+mod replay_obstacles;
 mod report;
 mod revive;
 mod roles;
