@@ -107,7 +107,13 @@ enum Command {
     },
     /// Measure what one worker and eight make of a limit, known and unknown: some 15 minutes. Starts
     /// both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
-    Rates(Shown),
+    Rates {
+        #[command(flatten)]
+        shown: Shown,
+        /// Measure one part alone.
+        #[arg(long, value_enum)]
+        only: Option<rates::Part>,
+    },
     /// Carry many sessions through faults, watch memory and open files, then audit every session.
     Soak {
         /// How many.
@@ -142,8 +148,8 @@ async fn main() -> Result<ExitCode> {
             let report = peers::carry_out(&ferry, &folder, sessions, shown.quick).await?;
             show(&report, &shown)?;
         }
-        Some(Command::Rates(shown)) => {
-            let report = rates::carry_out(&ferry, &folder, shown.quick).await?;
+        Some(Command::Rates { shown, only }) => {
+            let report = rates::carry_out(&ferry, &folder, shown.quick, only).await?;
             show(&report, &shown)?;
         }
         Some(Command::Soak { sessions }) => {
