@@ -14,6 +14,7 @@ mod folder;
 mod inserting;
 mod machine;
 mod measurement;
+mod metrics;
 mod peers;
 mod plan;
 mod planning;
@@ -114,6 +115,15 @@ enum Command {
         #[arg(long, value_enum)]
         only: Option<rates::Part>,
     },
+    /// Measure a scrape of a large ledger, and what metrics cost: some 10 minutes. Starts both servers,
+    /// unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
+    Metrics {
+        #[command(flatten)]
+        shown: Shown,
+        /// Sessions in the ledger that is scraped; 5,000,000 if not given, 50,000 with --quick.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
+        sessions: Option<u64>,
+    },
     /// Carry many sessions through faults, watch memory and open files, then audit every session.
     Soak {
         /// How many.
@@ -150,6 +160,11 @@ async fn main() -> Result<ExitCode> {
         }
         Some(Command::Rates { shown, only }) => {
             let report = rates::carry_out(&ferry, &folder, shown.quick, only).await?;
+            show(&report, &shown)?;
+        }
+        Some(Command::Metrics { shown, sessions }) => {
+            let length = metrics::Length::new(shown.quick, sessions);
+            let report = metrics::carry_out(&ferry, &folder, length, shown.quick).await?;
             show(&report, &shown)?;
         }
         Some(Command::Soak { sessions }) => {

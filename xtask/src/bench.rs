@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, install_debian};
 
-/// What `bench fleet`, `bench peers` and `bench rates` start, unless the environment names servers.
+/// What `bench fleet`, `peers`, `rates` and `metrics` start, unless the environment names servers.
 const SERVERS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["test", "-x", ferry_testbed::rabbitmq::SERVER],
@@ -29,7 +29,10 @@ pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
     if names("peers") {
         install_debian(PYTHON)?;
     }
-    if ["peers", "fleet", "rates"].into_iter().any(names) {
+    if ["peers", "fleet", "rates", "metrics"]
+        .into_iter()
+        .any(names)
+    {
         install_debian(SERVERS)?;
     }
     run(cargo(&[
