@@ -1,5 +1,6 @@
 //! `ferry check`: what would go wrong, before anything is called with a user's token.
 
+mod codes;
 mod fleet;
 
 use std::collections::BTreeMap;

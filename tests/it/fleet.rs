@@ -6,6 +6,7 @@ mod claims;
 mod control;
 mod database;
 mod dead;
+mod journey;
 mod kills;
 mod rates;
 mod readiness;

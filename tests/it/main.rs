@@ -6,6 +6,7 @@
 //! | `crash` | killed at random moments, and at each step between claim and acknowledgement |
 //! | `control` | runs are listed, paused, resumed and cancelled beside whoever works on them |
 //! | `dead` | what could not be carried is listed, shown, exported, put aside, replayed |
+//! | `parked` | who died of a missing member goes again once it exists |
 //! | `members` | members that are missing at Stytch: dead as such, or created |
 //! | `probe` | what the legacy provider says of a token that Stytch could not use |
 //! | `fleet` | processes that share PostgreSQL and RabbitMQ |
@@ -31,6 +32,7 @@
 //! | `operations` | the page on operations, executed as it is written |
 //! | `plan` | what an export would come to, without a call |
 //! | `check` | what would go wrong, before anything is called; and that looking changes nothing |
+//! | `pages` | what each command tells people, in 80 columns, and programs, as documented |
 //! | `shown` | help, the report for people, the demonstration |
 
 #![expect(clippy::unwrap_used, reason = "a test whose set-up fails is to fail")]
@@ -56,6 +58,8 @@ mod mapping_export;
 mod members;
 mod metrics;
 mod operations;
+mod pages;
+mod parked;
 mod plan;
 mod probe;
 mod rate_settings;

@@ -55,6 +55,11 @@ impl Obstacle {
             Self::RunRegistering => "its export is still being read: let that end",
         }
     }
+
+    /// It stays, whatever becomes of the run.
+    pub fn lasts(self) -> bool {
+        !matches!(self, Self::RunPaused | Self::RunRegistering)
+    }
 }
 
 /// What is known of a dead session when it is to be replayed.

@@ -20,6 +20,10 @@ pub enum Action {
     Cancel,
     /// Give dead sessions another chance.
     Replay,
+    /// Let dead sessions go again by themselves, once their member exists.
+    Park,
+    /// Not any more.
+    Unpark,
     /// Put dead sessions aside.
     Discard,
     /// Write dead sessions, with emails, into a file.

@@ -46,6 +46,8 @@ pub struct History {
     pub died_at: Option<Timestamp>,
     /// When it was put aside, if it is.
     pub discarded_at: Option<Timestamp>,
+    /// When its member is looked for next, if it is parked.
+    pub look_at: Option<Timestamp>,
     /// Every attempt that did not simply succeed, the oldest first.
     pub attempts: Vec<PastAttempt>,
     /// Every replay, the oldest first.
@@ -103,6 +105,7 @@ pub(crate) struct HistoryRow {
     has_token: bool,
     died_at: Option<i64>,
     discarded_at: Option<i64>,
+    look_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -128,7 +131,7 @@ pub(crate) struct PastReplayRow {
 pub(crate) const SESSION: &str = "/* history */ SELECT s.id, s.run_id, r.name AS run_name,
          s.source_row, s.state, s.reason, s.error_type, s.organization, s.subject, s.email,
          s.external_id, s.attempts_spent, s.unknown_outcomes, s.token_expires_at,
-         x.session_id IS NOT NULL AS has_token, d.died_at, d.discarded_at
+         x.session_id IS NOT NULL AS has_token, d.died_at, d.discarded_at, d.look_at
      FROM sessions AS s JOIN runs AS r ON r.id = s.run_id
      LEFT JOIN session_secrets AS x ON x.session_id = s.id
      LEFT JOIN dead_letters AS d ON d.session_id = s.id
@@ -181,6 +184,7 @@ impl HistoryRow {
             has_token: self.has_token,
             died_at: self.died_at.map(time),
             discarded_at: self.discarded_at.map(time),
+            look_at: self.look_at.map(time),
             attempts: attempts.into_iter().map(PastAttemptRow::read).collect(),
             replays: replays.into_iter().map(PastReplayRow::read).collect(),
         })

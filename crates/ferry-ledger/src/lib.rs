@@ -15,6 +15,7 @@
 //! | [`survey`] | how all runs stand, for metrics |
 //! | [`dead`] | what is dead: counted, listed, put aside |
 //! | [`replay`] | give dead sessions another chance |
+//! | [`park`] | give it them once their member exists |
 //! | [`history`] | all that happened to one session |
 //! | [`foreign`] | messages that are not ours |
 //! | [`budgets`] | take permits of shared rates, report what calls came to |
@@ -46,6 +47,7 @@ pub mod history;
 pub mod inspect;
 mod ledger;
 pub mod mappings;
+pub mod park;
 mod postgres;
 pub mod purge;
 pub mod record;

@@ -29,6 +29,7 @@ mod history;
 pub(crate) mod inspect;
 mod keys;
 mod mappings;
+mod park;
 mod purge;
 mod record;
 mod register;

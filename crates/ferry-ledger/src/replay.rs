@@ -82,6 +82,8 @@ pub(crate) struct HeldDead {
     reason: String,
     token_expires_at: i64,
     has_token: bool,
+    /// The deed that parked it, if it is.
+    pub(crate) parked_by: Option<i64>,
 }
 
 /// A session that is replayed; when it is due, if not at once.
@@ -158,7 +160,10 @@ impl Ledger {
         };
         let replayed = revivals.len() as u64;
         if replayed > 0 {
-            either!(&mut change, change => change.replay(run, deed, &revivals).await?);
+            either!(&mut change, change => {
+                change.replay(run, deed, &revivals).await?;
+                change.count_deed(deed, replayed).await?;
+            });
             fail::fail_point!("replay-before-commit", |_| std::process::abort());
             change.commit().await?;
         }
@@ -207,7 +212,7 @@ impl ProspectsRow {
 }
 
 impl HeldDead {
-    fn obstacle(&self, run: RunState, now: Timestamp) -> Option<Obstacle> {
+    pub(crate) fn obstacle(&self, run: RunState, now: Timestamp) -> Option<Obstacle> {
         let prospect = Prospect {
             reason: DeadReason::from_str(&self.reason).ok(),
             run,
@@ -255,7 +260,7 @@ impl ReplayedRow {
     }
 }
 
-fn run_state(name: &str, run: RunId) -> Result<RunState, LedgerError> {
+pub(crate) fn run_state(name: &str, run: RunId) -> Result<RunState, LedgerError> {
     RunState::from_str(name).map_err(|_| LedgerError::Inconsistent {
         table: "runs",
         column: "state",

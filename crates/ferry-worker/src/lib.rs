@@ -14,6 +14,7 @@
 //! | `watch` | shows the run's watch what failed, so that a burst pauses it |
 //! | `worker` | the three together, and how they stop |
 //! | [`sweeper`] | finds and revokes what nobody recorded |
+//! | [`parked`] | lets dead sessions go again whose member exists by now |
 //! | [`limiter`] | the rates that all calls of all workers share |
 //! | [`breaker`] | whether Stytch is up |
 //! | [`observe`] | what takes its time, told to whoever measures |
@@ -25,6 +26,7 @@ mod intake;
 pub mod limiter;
 mod members;
 pub mod observe;
+pub mod parked;
 mod probe;
 mod recorder;
 mod settings;

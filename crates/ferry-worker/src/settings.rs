@@ -31,6 +31,8 @@ pub struct Settings {
     pub quiet: Duration,
     /// After the first look the second one follows so much later.
     pub second_look: Duration,
+    /// How often the member of a parked session is looked for.
+    pub parked_look: Duration,
     /// When and how often to try again.
     pub retry: RetryPolicy,
     /// How long a minted session lives.

@@ -11,7 +11,7 @@ use ferry_core::reason::DeadReason;
 use ferry_core::state::UnresolvedState;
 use ferry_ledger::LedgerError;
 use ferry_ledger::sweep::{Looked, Unresolved};
-use ferry_stytch::{Api, Failure, ListedSession};
+use ferry_stytch::{Api, Failure, ListedSession, Member};
 use tokio_util::sync::CancellationToken;
 
 use crate::limiter::NoPermit;
@@ -114,9 +114,9 @@ enum Look {
     Failed(Obstacle),
 }
 
-/// Why an attempt could not be looked up.
+/// Why Stytch could not tell.
 #[derive(Debug, thiserror::Error)]
-enum Obstacle {
+pub(crate) enum Obstacle {
     #[error("{0}")]
     Stytch(#[from] Failure),
     #[error(transparent)]
@@ -186,17 +186,23 @@ async fn members(unresolved: &Unresolved, tools: &Tools) -> Result<Members, Obst
     let Some(email) = &unresolved.email else {
         return Ok(Members::Unknown);
     };
+    let member = find_member(&unresolved.organization, email, tools).await?;
+    Ok(member.map_or(Members::Unknown, |member| {
+        Members::Found(vec![(member.organization_id, member.member_id)])
+    }))
+}
+
+/// Out of the share of the rate that is kept for look-ups.
+pub(crate) async fn find_member(
+    organization: &str,
+    email: &str,
+    tools: &Tools,
+) -> Result<Option<Member>, Obstacle> {
     match tools.stytch.api() {
         Api::B2b => tools.limiter.reserved().await?,
         Api::Consumer => tools.limiter.search().await?,
     }
-    let member = tools
-        .stytch
-        .find_member(&unresolved.organization, email)
-        .await?;
-    Ok(member.map_or(Members::Unknown, |member| {
-        Members::Found(vec![(member.organization_id, member.member_id)])
-    }))
+    Ok(tools.stytch.find_member(organization, email).await?)
 }
 
 /// Revokes the member's sessions that nobody recorded; returns how many.

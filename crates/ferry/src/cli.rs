@@ -72,7 +72,11 @@ pub(crate) enum Command {
     Purge(PurgeArgs),
     /// Look up what attempts of unknown outcome may have minted, and revoke it, where a look is due.
     #[command(after_help = "Example:\n  ferry sweep --env live")]
-    Sweep,
+    Sweep {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     Demo(DemoArgs),
     Sim(SimArgs),
     #[command(subcommand)]
@@ -205,6 +209,9 @@ pub(crate) struct RunsArgs {
 pub(crate) struct PauseArgs {
     /// The run's name.
     pub(crate) run: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Go on with a run that is paused.
@@ -214,6 +221,9 @@ pub(crate) struct PauseArgs {
 pub(crate) struct ResumeArgs {
     /// The run's name.
     pub(crate) run: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Give a run up: its open sessions are skipped, and their tokens wiped. What was carried stays.
@@ -232,6 +242,9 @@ pub(crate) struct CancelArgs {
     /// Only tell how many sessions would be skipped.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Make the keys that seal tokens at rest.
@@ -302,6 +315,9 @@ pub(crate) struct SimArgs {
     /// How many times as fast as the wall's clock its own clock runs.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) time_scale: f64,
+    /// Print where it is as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Chores around the simulator.
@@ -357,7 +373,11 @@ pub(crate) enum SimFormat {
 pub(crate) enum ConfigCommand {
     /// The values in force, each with its origin; secrets are hidden.
     #[command(after_help = "Example:\n  ferry config show --env test")]
-    Show,
+    Show {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Every setting with its meaning, unit and default, as Markdown.
     #[command(after_help = "Example:\n  ferry config reference | less")]
     Reference,

@@ -53,7 +53,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit> {
             Command::Mapping(command) => mapping::execute(cli.global, command).await,
             Command::Audit(args) => audit::execute(cli.global, &args).await,
             Command::Purge(args) => purge::execute(cli.global, &args).await,
-            Command::Sweep => sweep::execute(cli.global).await,
+            Command::Sweep { json } => sweep::execute(cli.global, json).await,
             Command::Demo(args) => Box::pin(demo::execute(cli.global, args)).await,
             Command::Sim(args) => sim::execute(args).await,
             Command::Keys(command) => keys::execute(&command),

@@ -29,7 +29,7 @@ pub(crate) use rate::Rate;
 pub(crate) use rates::{Rates, RatesInForce};
 pub(crate) use reference::reference;
 pub(crate) use secret::{Secret, ServiceUrl};
-pub(crate) use show::show;
+pub(crate) use show::{show, shown};
 
 /// Ferry's settings. Unknown names are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +128,9 @@ pub(crate) struct Worker {
     pub(crate) quiet: Period<30_000>,
     /// So much later the sweeper looks a second time.
     pub(crate) second_look: Period<600_000>,
+    /// How often `ferry work` looks for the member of each parked session (`ferry dead park`), twice a
+    /// second at the most. Shorter costs calls.
+    pub(crate) parked_look: Period<600_000>,
 }
 
 /// When and how often a failed call is made again.
@@ -307,6 +310,7 @@ impl Default for Worker {
             lease: Period::default(),
             quiet: Period::default(),
             second_look: Period::default(),
+            parked_look: Period::default(),
         }
     }
 }

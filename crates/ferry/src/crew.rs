@@ -1,7 +1,7 @@
 //! Those who are at work together in one process: worker, dispatcher, sweeper.
 //!
 //! Every process works. Dispatching and sweeping are done by one of them at a time, whoever has
-//! the role.
+//! the role; who sweeps looks for the members of parked sessions, too.
 
 mod duty;
 mod heartbeat;
@@ -14,7 +14,7 @@ use ferry_core::id::{RunId, WorkerId};
 use ferry_core::reason::PauseCause;
 use ferry_ledger::roles::Role;
 use ferry_producer::dispatch::{self, Scope, dispatch};
-use ferry_worker::{Worker, sweeper};
+use ferry_worker::{Worker, parked, sweeper};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ impl Crew<'_> {
         let swept = CancellationToken::new();
         let sweeping = async {
             let sweep = async |stop: &CancellationToken| {
-                sweeper::sweep(tools, stop).await;
+                tokio::join!(sweeper::sweep(tools, stop), self.watch_parked(stop));
                 Ok(())
             };
             on_duty(Role::Sweeper, self.worker, &tools.ledger, &swept, sweep).await
@@ -88,6 +88,13 @@ impl Crew<'_> {
         let (ended, swept, ()) = tokio::join!(carrying, sweeping, beating);
         swept?;
         ended
+    }
+
+    /// A process that was begun for one run, or for what is left now, does not wait for members.
+    async fn watch_parked(&self, stop: &CancellationToken) {
+        if (self.until, self.scope) == (Until::Stopped, Scope::All) {
+            parked::watch(&self.crossing.tools, stop).await;
+        }
     }
 
     async fn carry(&self, working: &CancellationToken, rng: StdRng) -> Result<Ended> {

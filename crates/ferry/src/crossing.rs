@@ -256,6 +256,7 @@ fn settings(config: &Config, rates: &RatesInForce) -> Settings {
         call_timeout: config.stytch.call_timeout.get(),
         quiet: config.worker.quiet.get(),
         second_look: config.worker.second_look.get(),
+        parked_look: config.worker.parked_look.get(),
         retry: RetryPolicy {
             base: config.retry.base.get(),
             cap: config.retry.cap.get(),

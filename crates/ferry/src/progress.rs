@@ -184,6 +184,37 @@ fn show(bar: Option<&ProgressBar>, run: &Run, books: &Books, rate: f64, limited_
     ));
 }
 
+/// How far something is that a command counts itself: a bar on a terminal, nothing elsewhere. Gone
+/// when it is dropped.
+pub(crate) struct Counted(Option<ProgressBar>);
+
+impl Counted {
+    /// Of so many, if that is known.
+    pub(crate) fn of(what: &'static str, total: Option<u64>) -> Self {
+        let template = match total {
+            Some(_) => "{prefix:11} {bar:30} {percent:>3} %  {pos}/{len}  {eta} left",
+            None => "{prefix:11} {spinner} {pos}",
+        };
+        let bar = bar(total.unwrap_or_default(), template);
+        Self(bar.map(|bar| bar.with_prefix(what)))
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, more: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(more);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 struct ClearOnDrop<'a>(&'a ProgressBar);
 
 impl Drop for ClearOnDrop<'_> {

@@ -121,6 +121,11 @@ impl Fleet {
         command
     }
 
+    /// What its queues' names begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// `ferry enqueue` of the export, as the run `test`.
     pub(crate) fn enqueue_command(&self) -> Command {
         self.command(&["enqueue", "sessions.csv", "--run", "test", "--json"])

@@ -23,6 +23,11 @@ pub(crate) struct SmallDisk {
 impl SmallDisk {
     /// Mounts it over this folder; `None` where this user may not.
     pub(crate) async fn mount(folder: &Path) -> Option<Self> {
+        Self::mount_of(folder, SIZE).await
+    }
+
+    /// The same, of so many bytes.
+    pub(crate) async fn mount_of(folder: &Path, size: usize) -> Option<Self> {
         // As root, else as the root of a user namespace.
         for (options, namespaces) in [
             (&["--mount"][..], &["--mount"][..]),
@@ -35,7 +40,7 @@ impl SmallDisk {
                 .args(options)
                 .args(["sh", "-c", HOLD, "sh"])
                 .arg(folder)
-                .arg(SIZE.to_string())
+                .arg(size.to_string())
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())

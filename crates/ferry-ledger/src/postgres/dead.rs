@@ -89,7 +89,8 @@ impl PostgresChange {
         };
         self.lock(&picked).await?;
         let done = sqlx::query(
-            "/* discard */ UPDATE dead_letters SET discarded_at = ferry_now()
+            "/* discard */ UPDATE dead_letters SET discarded_at = ferry_now(), look_at = NULL,
+                 parked_by = NULL
              WHERE session_id = ANY($1) AND discarded_at IS NULL",
         )
         .bind(&picked)
@@ -101,7 +102,7 @@ impl PostgresChange {
     }
 
     /// The deed was done to so many more.
-    pub(super) async fn count_deed(
+    pub(crate) async fn count_deed(
         &mut self,
         deed: DeedId,
         affected: u64,

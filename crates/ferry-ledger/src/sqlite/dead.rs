@@ -75,7 +75,8 @@ impl SqliteChange {
             return Ok(None);
         };
         let done = sqlx::query(
-            "/* discard */ UPDATE dead_letters SET discarded_at = ?2
+            "/* discard */ UPDATE dead_letters SET discarded_at = ?2, look_at = NULL,
+                 parked_by = NULL
              WHERE session_id IN (SELECT value FROM json_each(?1)) AND discarded_at IS NULL",
         )
         .bind(json_rows(&picked))
@@ -88,7 +89,7 @@ impl SqliteChange {
     }
 
     /// The deed was done to so many more.
-    pub(super) async fn count_deed(
+    pub(crate) async fn count_deed(
         &mut self,
         deed: DeedId,
         affected: u64,

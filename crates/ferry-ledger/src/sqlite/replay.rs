@@ -60,7 +60,7 @@ impl SqliteChange {
             .await?;
         let held = sqlx::query_as(
             "/* replay: look */ SELECT d.session_id, d.reason, s.token_expires_at,
-                 x.session_id IS NOT NULL AS has_token
+                 x.session_id IS NOT NULL AS has_token, d.parked_by
              FROM json_each(?1) AS j
              JOIN dead_letters AS d ON d.session_id = j.value AND d.run_id = ?2
              JOIN sessions AS s ON s.id = d.session_id AND s.state = 'dead'
@@ -111,6 +111,6 @@ impl SqliteChange {
         .bind(run.0)
         .execute(&mut *self.transaction)
         .await?;
-        self.count_deed(deed, revivals.len() as u64).await
+        Ok(())
     }
 }

@@ -19,6 +19,7 @@
 //! | `cancel` | a run that is given up |
 //! | `dead` | what is dead: counted, listed, put aside |
 //! | `replay` | dead sessions get another chance |
+//! | `park` | dead sessions go again once their member exists |
 //! | `foreign` | messages that are not ours |
 //! | `budgets` | rates that all workers share |
 //! | `subjects` | how often one person may be asked about |
@@ -90,6 +91,7 @@ mod lookups;
 mod many_processes;
 mod members;
 mod open;
+mod park;
 mod people;
 mod record;
 mod register;

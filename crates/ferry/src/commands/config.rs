@@ -8,7 +8,13 @@ use crate::exit::Exit;
 
 pub(super) fn execute(global: Global, command: &ConfigCommand) -> Result<Exit> {
     match command {
-        ConfigCommand::Show => print!("{}", config::show(&global.load()?)?),
+        ConfigCommand::Show { json: false } => print!("{}", config::show(&global.load()?)?),
+        ConfigCommand::Show { json: true } => {
+            println!(
+                "{}",
+                serde_json::to_string(&config::shown(&global.load()?)?)?
+            );
+        }
         ConfigCommand::Reference => print!("{}", config::reference()),
     }
     Ok(Exit::Done)

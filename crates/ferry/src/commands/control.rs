@@ -7,6 +7,7 @@ use ferry_core::reason::PauseCause;
 use ferry_core::state::RunState;
 use ferry_ledger::audit_log::Action;
 use ferry_ledger::runs::Run;
+use serde::Serialize;
 
 use super::runs::find;
 use crate::cli::{CancelArgs, Global, PauseArgs, ResumeArgs};
@@ -29,20 +30,16 @@ pub(super) async fn pause(global: Global, args: &PauseArgs) -> Result<Exit> {
     };
     let cause = after.pause_cause.unwrap_or(PauseCause::Operator);
     if cause != PauseCause::Operator {
-        tell(
-            &after,
-            &format!("is paused already ({cause}): {}", cause.remedy()),
-        );
+        let told = format!("is paused already ({cause}): {}", cause.remedy());
+        tell(&after, args.json, &told)?;
     } else if before.state == RunState::Paused {
-        tell(&after, "is paused already");
+        tell(&after, args.json, "is paused already")?;
     } else {
-        let until = format!("`ferry resume {}`", after.name);
-        tell(
-            &after,
-            &format!(
-                "is paused: what is in flight is finished, nothing else is called until {until}"
-            ),
+        let told = format!(
+            "is paused: what is in flight is finished, nothing else is called\nuntil `ferry resume {}`",
+            after.name
         );
+        tell(&after, args.json, &told)?;
     }
     Ok(Exit::Done)
 }
@@ -62,8 +59,8 @@ pub(super) async fn resume(global: Global, args: &ResumeArgs) -> Result<Exit> {
     let after = ledger.run(&before.name).await?;
     ledger.close().await;
     match (before.state, after.state) {
-        (RunState::Active, RunState::Active) => tell(&after, "is active already"),
-        (_, RunState::Active) => tell(&after, &format!("is active again: {who}")),
+        (RunState::Active, RunState::Active) => tell(&after, args.json, "is active already")?,
+        (_, RunState::Active) => tell(&after, args.json, &format!("is active again: {who}"))?,
         _ => return refused(&after, "only a paused run can be resumed"),
     }
     Ok(Exit::Done)
@@ -83,14 +80,12 @@ pub(super) async fn cancel(global: Global, args: &CancelArgs) -> Result<Exit> {
         _ => ledger.books(run.id).await?.open(),
     };
     if args.dry_run {
-        tell(
-            &run,
-            &format!("has {open} open sessions, which would be skipped"),
-        );
+        ledger.close().await;
+        Cancelled::new(&run, true, open, 0).print(args.json)?;
         return Ok(Exit::Done);
     }
     if run.state != RunState::Cancelled && !args.yes && !confirmed(&run, open)? {
-        tell(&run, "goes on");
+        tell(&run, args.json, "goes on")?;
         return Ok(Exit::Failed);
     }
     // Of a cancelled run too: a crash may have left some of it.
@@ -105,20 +100,76 @@ pub(super) async fn cancel(global: Global, args: &CancelArgs) -> Result<Exit> {
     if after.state != RunState::Cancelled {
         return refused(&after, "it ended before it could be cancelled");
     }
-    if run.state == RunState::Cancelled && skipped == 0 {
-        tell(&run, "is cancelled already");
-    } else {
-        tell(
-            &run,
-            &format!("is cancelled: {skipped} sessions are skipped"),
-        );
-    }
-    if unresolved > 0 {
-        println!(
-            "{unresolved} calls have no known outcome: `ferry sweep` revokes what they minted, when due"
-        );
-    }
+    let is_old = run.state == RunState::Cancelled && skipped == 0;
+    let done = Cancelled::new(&after, false, skipped, unresolved);
+    Cancelled { is_old, ..done }.print(args.json)?;
     Ok(Exit::Done)
+}
+
+/// A run as it is after a command; its JSON form is documented in docs/json.md.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    run: &'a str,
+    state: RunState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_cause: Option<PauseCause>,
+}
+
+/// What cancelling came to; its JSON form is documented in docs/json.md.
+#[derive(Debug, Serialize)]
+struct Cancelled<'a> {
+    #[serde(flatten)]
+    run: Told<'a>,
+    dry_run: bool,
+    skipped: u64,
+    unresolved: u64,
+    /// It was cancelled before.
+    #[serde(skip)]
+    is_old: bool,
+}
+
+impl<'a> Told<'a> {
+    fn of(run: &'a Run) -> Self {
+        Self {
+            run: &run.name,
+            state: run.state,
+            pause_cause: run.pause_cause,
+        }
+    }
+}
+
+impl<'a> Cancelled<'a> {
+    fn new(run: &'a Run, dry_run: bool, skipped: u64, unresolved: u64) -> Self {
+        Self {
+            run: Told::of(run),
+            dry_run,
+            skipped,
+            unresolved,
+            is_old: false,
+        }
+    }
+
+    fn print(&self, json: bool) -> Result<()> {
+        let (name, skipped) = (self.run.run, self.skipped);
+        if json {
+            println!("{}", serde_json::to_string(self)?);
+            return Ok(());
+        }
+        if self.dry_run {
+            println!("run {name:?} has {skipped} open sessions, which would be skipped");
+        } else if self.is_old {
+            println!("run {name:?} is cancelled already");
+        } else {
+            println!("run {name:?} is cancelled: {skipped} sessions are skipped");
+        }
+        if self.unresolved > 0 {
+            println!(
+                "{} calls have no known outcome: `ferry sweep` revokes what they minted, when due",
+                self.unresolved
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Asks, where somebody can answer.
@@ -140,8 +191,13 @@ fn confirmed(run: &Run, open: u64) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn tell(run: &Run, what: &str) {
-    println!("run {:?} {what}", run.name);
+fn tell(run: &Run, json: bool, what: &str) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(&Told::of(run))?);
+    } else {
+        println!("run {:?} {what}", run.name);
+    }
+    Ok(())
 }
 
 fn refused(run: &Run, why: &str) -> Result<Exit> {

@@ -5,6 +5,7 @@ mod discard;
 mod export;
 mod foreign;
 mod list;
+mod park;
 mod replay;
 mod replayer;
 mod show;
@@ -22,6 +23,7 @@ pub(super) async fn execute(global: Global, command: DeadCommand) -> Result<Exit
         DeadCommand::List(args) => list::execute(global, &args).await,
         DeadCommand::Show(args) => show::execute(global, &args).await,
         DeadCommand::Replay(args) => Box::pin(replay::execute(global, args)).await,
+        DeadCommand::Park(args) => park::execute(global, &args).await,
         DeadCommand::Discard(args) => discard::execute(global, &args).await,
         DeadCommand::Export(args) => export::execute(global, &args).await,
         DeadCommand::Sync(args) => sync::execute(global, &args).await,

@@ -22,6 +22,7 @@ use crate::exit::{Coded, Exit};
 use crate::new_file::NewFile;
 use crate::operator::who;
 use crate::place::place;
+use crate::progress::Counted;
 use crate::rejects_file::unquoted;
 use crate::stop;
 
@@ -109,11 +110,13 @@ impl Export<'_> {
         let names: HashMap<_, _> = runs.into_iter().map(|run| (run.id, run.name)).collect();
         let (mut after, mut count) = (None, 0);
         rows.begin()?;
+        let progress = Counted::of("exporting", None);
         loop {
             let page = self.ledger.mappings_of(self.run, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.session);
             count += page.len() as u64;
+            progress.add(page.len() as u64);
             // Before they are in the file.
             self.ledger
                 .extend_deed(self.deed, page.len() as u64)

@@ -13,6 +13,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::operator::who;
 use crate::place::place;
+use crate::progress::Counted;
 use crate::stop;
 
 /// What was wiped; its JSON form is documented in docs/report.md.
@@ -47,6 +48,7 @@ pub(super) async fn execute(global: Global, args: &PurgeArgs) -> Result<Exit> {
     let subject = "tokens past their retention";
     let deed = ledger.note_deed(&who(), Action::Purge, subject, 0).await?;
     let mut done = Purged::default();
+    let progress = Counted::of("wiping", Some(tokens + mappings));
     loop {
         let batch = ledger.purge(&retention).await?;
         ledger
@@ -54,10 +56,12 @@ pub(super) async fn execute(global: Global, args: &PurgeArgs) -> Result<Exit> {
             .await?;
         done.tokens += batch.tokens;
         done.mappings += batch.mappings;
+        progress.add(batch.tokens + batch.mappings);
         if batch == Purged::default() || stop.is_cancelled() {
             break;
         }
     }
+    drop(progress);
     ledger.close().await;
     let Purged { tokens, mappings } = done;
     let what = format!(

@@ -1,5 +1,6 @@
 //! `ferry sim` and `ferry sim export`.
 
+use std::collections::BTreeMap;
 use std::io::BufWriter;
 
 use anyhow::{Context, Result};
@@ -35,11 +36,24 @@ async fn serve(args: SimArgs) -> Result<Exit> {
     })
     .await
     .context(Coded(Exit::Usage))?;
-    println!("base_url    {}", simulator.base_url());
-    println!("project_id  {}", simulator.credentials().project_id);
-    println!("secret      {}", simulator.credentials().secret);
-    println!("issuer      {}", simulator.issuer());
-    println!("audit       {}/sim/audit", simulator.base_url());
+    let credentials = simulator.credentials();
+    let audit = format!("{}/sim/audit", simulator.base_url());
+    let told = [
+        ("base_url", simulator.base_url()),
+        ("project_id", &credentials.project_id),
+        ("secret", &credentials.secret),
+        ("issuer", simulator.issuer()),
+        ("audit", &audit),
+    ];
+    if args.json {
+        // Documented in docs/json.md.
+        let told: BTreeMap<_, _> = told.into_iter().collect();
+        println!("{}", serde_json::to_string(&told)?);
+    } else {
+        for (name, value) in told {
+            println!("{name:<10}  {value}");
+        }
+    }
     stop::on_signals(None)?.cancelled().await;
     simulator.stop().await;
     Ok(Exit::Done)

@@ -14,7 +14,7 @@ use crate::stop;
 
 /// Looks up attempts of unknown outcome whose look is due, the second looks included, and tells
 /// when the next one is.
-pub(super) async fn execute(global: Global) -> Result<Exit> {
+pub(super) async fn execute(global: Global, json: bool) -> Result<Exit> {
     let loaded = global.load()?;
     let endpoint = crossing::endpoint(&loaded.config, loaded.env)?;
     let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
@@ -37,9 +37,19 @@ pub(super) async fn execute(global: Global) -> Result<Exit> {
             break Exit::Done;
         }
     };
-    println!("{looked} attempts looked up");
-    if let Some(next) = ledger.next_look().await? {
-        println!("the next look is due at {next}");
+    let next = ledger.next_look().await?;
+    if json {
+        // Documented in docs/json.md.
+        let next = next.map(|next| next.to_string());
+        println!(
+            "{}",
+            serde_json::json!({"looked_up": looked, "next_look": next})
+        );
+    } else {
+        println!("{looked} attempts looked up");
+        if let Some(next) = next {
+            println!("the next look is due at {next}");
+        }
     }
     site.leave().await;
     Ok(exit)

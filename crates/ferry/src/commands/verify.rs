@@ -22,6 +22,7 @@ use crate::cli::lookups::VerifyArgs;
 use crate::crossing;
 use crate::exit::Exit;
 use crate::place::place;
+use crate::progress::Counted;
 use crate::stop;
 
 /// Mappings read from the ledger at once: a member's sessions among them take one call.
@@ -45,8 +46,9 @@ pub(super) async fn execute(global: Global, args: VerifyArgs) -> Result<Exit> {
         if args.all {
             ask_all(pages, &asker, &stop, &mut found).await?;
         } else {
-            let sample = drawn(pages, args.sample, &stop).await?;
-            asker.ask(sample, &stop, &mut found).await?;
+            let sample = drawn(pages, args.sample, &found, &stop).await?;
+            let progress = Counted::of("asking", Some(sample.len() as u64));
+            asker.ask(sample, &stop, (&mut found, &progress)).await?;
         }
     }
     ledger.close().await;
@@ -64,8 +66,9 @@ async fn ask_all(
     stop: &CancellationToken,
     found: &mut Found,
 ) -> Result<()> {
+    let progress = Counted::of("asking", Some(found.in_force()));
     while let Some(page) = pages.next().await? {
-        asker.ask(page, stop, found).await?;
+        asker.ask(page, stop, (found, &progress)).await?;
         if stop.is_cancelled() {
             break;
         }
@@ -74,10 +77,17 @@ async fn ask_all(
 }
 
 /// A sample of them, each as likely as the others.
-async fn drawn(mut pages: Pages<'_>, size: u32, stop: &CancellationToken) -> Result<Vec<Mapping>> {
+async fn drawn(
+    mut pages: Pages<'_>,
+    size: u32,
+    found: &Found,
+    stop: &CancellationToken,
+) -> Result<Vec<Mapping>> {
+    let progress = Counted::of("drawing", Some(found.in_force()));
     let mut rng = StdRng::try_from_rng(&mut rand::rngs::SysRng)?;
     let mut drawn = Drawn::of_at_most(size as usize);
     while let Some(page) = pages.next().await? {
+        progress.add(page.len() as u64);
         for mapping in page {
             drawn.offer(mapping, &mut rng);
         }

@@ -4,31 +4,77 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use figment::Metadata;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::load::Loaded;
 
+/// What is in force; its JSON form is documented in docs/json.md.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    settings: Vec<Setting>,
+    rates: Vec<RateInForce>,
+}
+
+#[derive(Debug, Serialize)]
+struct Setting {
+    name: String,
+    value: Value,
+    origin: String,
+}
+
+#[derive(Debug, Serialize)]
+struct RateInForce {
+    name: String,
+    rate: String,
+    origin: String,
+}
+
 /// One line a setting: name, value, origin. Secrets are hidden. Then the rates that they come to.
 pub(crate) fn show(loaded: &Loaded) -> Result<String> {
+    let shown = shown(loaded)?;
     let mut text = String::new();
-    let mut lines = Vec::new();
-    flatten("", &serde_json::to_value(&loaded.config)?, &mut lines);
-    for (name, value) in lines {
-        let origin = loaded
-            .sources
-            .find_metadata(&name)
-            .map_or_else(|| "default".into(), origin);
+    for Setting {
+        name,
+        value,
+        origin,
+    } in shown.settings
+    {
         let setting = format!("{name} = {value}");
         writeln!(text, "{setting:<56} # {origin}")?;
     }
     text.push_str("\n# The rates in force:\n");
-    for (name, rate, origin) in loaded.config.rates.explained()? {
+    for RateInForce { name, rate, origin } in shown.rates {
         writeln!(text, "#   {name:<10} {rate:<27} {origin}")?;
     }
     Ok(text)
 }
 
-fn flatten(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+/// Each setting with its origin, secrets hidden, and the rates that they come to.
+pub(crate) fn shown(loaded: &Loaded) -> Result<Shown> {
+    let mut values = Vec::new();
+    flatten("", &serde_json::to_value(&loaded.config)?, &mut values);
+    let setting = |(name, value): (String, Value)| {
+        let origin = loaded.sources.find_metadata(&name);
+        Setting {
+            origin: origin.map_or_else(|| "default".into(), self::origin),
+            name,
+            value,
+        }
+    };
+    let rates = loaded.config.rates.explained()?;
+    let rates = rates.map(|(name, rate, origin)| RateInForce {
+        name: name.to_string(),
+        rate: rate.to_string(),
+        origin: origin.to_string(),
+    });
+    Ok(Shown {
+        settings: values.into_iter().map(setting).collect(),
+        rates: rates.into(),
+    })
+}
+
+fn flatten(prefix: &str, value: &Value, lines: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
@@ -36,7 +82,7 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<(String, String)>) {
                 flatten(&format!("{prefix}{dot}{name}"), value, lines);
             }
         }
-        leaf => lines.push((prefix.to_owned(), leaf.to_string())),
+        leaf => lines.push((prefix.to_owned(), leaf.clone())),
     }
 }
 

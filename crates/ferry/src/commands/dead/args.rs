@@ -19,6 +19,7 @@ pub(crate) enum DeadCommand {
     List(ListArgs),
     Show(ShowArgs),
     Replay(ReplayArgs),
+    Park(ParkArgs),
     Discard(DiscardArgs),
     Export(ExportArgs),
     Sync(SyncArgs),
@@ -139,6 +140,33 @@ pub(crate) struct ReplayArgs {
     pub(crate) json: bool,
 }
 
+/// Let sessions that died of a missing member go again by themselves, once the member exists.
+///
+/// `ferry work` (without `--until-empty`) looks for each one's member from time to time, by the email
+/// of the export, and replays the session once it finds it. That happens once: who dies again is not
+/// parked any more.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ferry dead park --reason member_missing --dry-run
+  ferry dead park --run wave-1
+  ferry dead park --all --undo")]
+pub(crate) struct ParkArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// All that died of a missing member. Needed where no other option says which.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// They go by themselves no more.
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Only tell how many.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Put dead sessions aside: they stay dead, and are not listed, mirrored or replayed any more unless
 /// `--discarded` asks for them.
 #[derive(Debug, Args)]
@@ -157,6 +185,9 @@ pub(crate) struct DiscardArgs {
     /// Only tell how many.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Write dead sessions into a new file: whose they are, what they died of, and what to do. It holds
@@ -173,6 +204,9 @@ pub(crate) struct ExportArgs {
     /// The form; without it the file's name tells: .ndjson and .jsonl, else CSV.
     #[arg(long, value_enum)]
     pub(crate) format: Option<ExportFormat>,
+    /// Print one JSON object: the file, and how many sessions are in it.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The form of an export of dead sessions.
@@ -213,6 +247,9 @@ pub(crate) enum ForeignCommand {
         digest: String,
         /// The file. One that exists is left alone.
         file: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// Throw one away, for good.
     #[command(after_help = "Example:\n  ferry dead foreign discard 3f2a --yes")]
@@ -222,6 +259,9 @@ pub(crate) enum ForeignCommand {
         /// Do not ask. Needed where nobody can be asked.
         #[arg(long)]
         yes: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
 }
 

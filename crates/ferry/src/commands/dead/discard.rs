@@ -20,8 +20,8 @@ pub(super) async fn execute(global: Global, args: &DiscardArgs) -> Result<Exit> 
     let total: u64 = counts.iter().map(|count| count.count).sum();
     if args.dry_run || total == 0 {
         ledger.close().await;
-        println!("{total} dead sessions would be put aside");
-        return Ok(Exit::Done);
+        let told = format!("{total} dead sessions would be put aside");
+        return tell(args, args.dry_run, total, &told);
     }
     let question = format!("Put {total} dead sessions aside?");
     let unasked = format!("this puts {total} dead sessions aside");
@@ -35,6 +35,17 @@ pub(super) async fn execute(global: Global, args: &DiscardArgs) -> Result<Exit> 
         .await?;
     let put_aside = ledger.discard(&filter, deed).await?;
     ledger.close().await;
-    println!("{put_aside} dead sessions are put aside");
+    let told = format!("{put_aside} dead sessions are put aside");
+    tell(args, false, put_aside, &told)
+}
+
+/// The JSON form is documented in docs/dead-letters.md.
+fn tell(args: &DiscardArgs, dry_run: bool, sessions: u64, told: &str) -> Result<Exit> {
+    if args.json {
+        let done = serde_json::json!({"dry_run": dry_run, "sessions": sessions});
+        println!("{done}");
+    } else {
+        println!("{told}");
+    }
     Ok(Exit::Done)
 }

@@ -35,7 +35,11 @@ pub(super) async fn execute(global: Global, args: &ExportArgs) -> Result<Exit> {
         .note_deed(&who(), Action::Export, &shown, rows)
         .await?;
     ledger.close().await;
-    println!("{rows} dead sessions are in {}", path.display());
+    if args.json {
+        println!("{}", serde_json::json!({"file": path, "sessions": rows}));
+    } else {
+        println!("{rows} dead sessions are in {}", path.display());
+    }
     Ok(Exit::Done)
 }
 

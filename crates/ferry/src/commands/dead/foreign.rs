@@ -22,7 +22,7 @@ pub(super) async fn execute(global: Global, command: &ForeignCommand) -> Result<
     let ledger = place(&global.load()?.config)?.look().await?;
     match command {
         ForeignCommand::List { json } => list(&ledger, *json).await?,
-        ForeignCommand::Save { digest, file } => {
+        ForeignCommand::Save { digest, file, json } => {
             let kept = find(&ledger, digest).await?;
             let body = ledger.foreign_body(kept.digest).await?;
             let body = body.ok_or_else(|| unknown(digest))?;
@@ -34,9 +34,15 @@ pub(super) async fn execute(global: Global, command: &ForeignCommand) -> Result<
             ledger
                 .note_deed(&who(), Action::SaveForeign, &subject, 1)
                 .await?;
-            println!("{} bytes are in {}", kept.size, file.display());
+            if *json {
+                let digest = kept.digest.to_string();
+                let done = serde_json::json!({"digest": digest, "file": file, "size": kept.size});
+                println!("{done}");
+            } else {
+                println!("{} bytes are in {}", kept.size, file.display());
+            }
         }
-        ForeignCommand::Discard { digest, yes } => {
+        ForeignCommand::Discard { digest, yes, json } => {
             let kept = find(&ledger, digest).await?;
             let question = format!("Throw {} away for good?", kept.digest);
             if !yes && !confirmed(&question, "this throws a message away for good")? {
@@ -46,7 +52,14 @@ pub(super) async fn execute(global: Global, command: &ForeignCommand) -> Result<
             let (digest, action) = (kept.digest.to_string(), Action::DiscardForeign);
             let deed = ledger.note_deed(&who(), action, &digest, 0).await?;
             ledger.forget_foreign(kept.digest, deed).await?;
-            println!("{digest} is thrown away");
+            if *json {
+                println!(
+                    "{}",
+                    serde_json::json!({"digest": digest, "discarded": true})
+                );
+            } else {
+                println!("{digest} is thrown away");
+            }
         }
     }
     ledger.close().await;

@@ -54,6 +54,7 @@ async fn list(place: Place, args: &ListArgs) -> Result<List> {
     let filter = args.filter.resolve(&ledger).await?;
     let names = names(&ledger).await?;
     let counts = ledger.count_dead(&filter).await?;
+    let parked = ledger.count_parked(&filter).await?;
     let sessions = if args.sessions {
         ledger.dead_sessions(&filter, None, args.limit).await?
     } else {
@@ -62,6 +63,7 @@ async fn list(place: Place, args: &ListArgs) -> Result<List> {
     ledger.close().await;
     Ok(List {
         dead: counts.iter().map(|count| count.count).sum(),
+        parked,
         counts: counts.into_iter().map(|c| Count::of(c, &names)).collect(),
         sessions: sessions
             .into_iter()
@@ -103,6 +105,7 @@ pub(super) async fn names(ledger: &Ledger) -> Result<BTreeMap<RunId, String>> {
 #[derive(Debug, Serialize)]
 struct List {
     dead: u64,
+    parked: u64,
     counts: Vec<Count>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sessions: Vec<Session>,
@@ -206,6 +209,9 @@ impl List {
             return format!("no dead sessions\n{}", self.drift());
         }
         let mut page = format!("{:>9}  dead sessions\n", self.dead);
+        if self.parked > 0 {
+            let _ = writeln!(page, "{:>9}  of them parked", self.parked);
+        }
         for count in &self.counts {
             let died = &count.last_died_at.0;
             let _ = writeln!(

@@ -58,6 +58,8 @@ struct Shown {
     token_expires_at: Option<Timestamped>,
     died_at: Option<Timestamped>,
     discarded_at: Option<Timestamped>,
+    /// When its member is looked for next, if it is parked.
+    look_at: Option<Timestamped>,
     failures: Vec<Failure>,
     replays: Vec<Replay>,
 }
@@ -110,6 +112,7 @@ impl Shown {
             token_expires_at: (expiry != Timestamp::NEVER).then(|| expiry.into()),
             died_at: history.died_at.map(Into::into),
             discarded_at: history.discarded_at.map(Into::into),
+            look_at: history.look_at.map(Into::into),
             failures: history
                 .attempts
                 .into_iter()
@@ -162,6 +165,7 @@ impl Shown {
             ("token", Some(token)),
             ("died", time(&self.died_at)),
             ("put aside", time(&self.discarded_at)),
+            ("next look", time(&self.look_at)),
         ];
         for (name, value) in lines {
             if let Some(value) = value.filter(|value| !value.is_empty()) {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::found::{Fault, Found};
 use crate::exit::{Coded, Exit};
+use crate::progress::Counted;
 
 /// Calls in flight at once: enough for Stytch's usual rate of 100/s at 100 ms each.
 const IN_FLIGHT: usize = 10;
@@ -81,12 +82,12 @@ impl Asker {
         &self,
         mappings: Vec<Mapping>,
         stop: &CancellationToken,
-        found: &mut Found,
+        (found, progress): (&mut Found, &Counted),
     ) -> Result<()> {
         let mut calls = JoinSet::new();
         for (member, mappings) in by_member(mappings) {
             if calls.len() >= IN_FLIGHT {
-                self.take_in(calls.join_next().await, found).await?;
+                progress.add(self.take_in(calls.join_next().await, found).await?);
             }
             if stop.is_cancelled() {
                 break;
@@ -95,15 +96,17 @@ impl Asker {
             calls.spawn(async move { (line.sessions(&member).await, mappings) });
         }
         while !calls.is_empty() {
-            self.take_in(calls.join_next().await, found).await?;
+            progress.add(self.take_in(calls.join_next().await, found).await?);
         }
         Ok(())
     }
 
-    async fn take_in(&self, call: Option<Joined>, found: &mut Found) -> Result<()> {
-        let Some(call) = call else { return Ok(()) };
+    /// How many mappings that was of.
+    async fn take_in(&self, call: Option<Joined>, found: &mut Found) -> Result<u64> {
+        let Some(call) = call else { return Ok(0) };
         let (answer, mappings) = call?;
         let answer = answer?;
+        let count = mappings.len() as u64;
         for mapping in mappings {
             match judge(&mapping, &answer) {
                 Judgement::Alive => found.alive(),
@@ -115,7 +118,7 @@ impl Asker {
                 },
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     /// The mapping as it is now, if it is still in force.

@@ -81,6 +81,11 @@ impl Found {
         })
     }
 
+    /// How many mappings there are to ask for.
+    pub(super) fn in_force(&self) -> u64 {
+        self.mappings.in_force
+    }
+
     pub(super) fn alive(&mut self) {
         self.at_stytch.asked += 1;
         self.at_stytch.alive += 1;

@@ -1,0 +1,9 @@
+-- Parked dead sessions: they go again by themselves, once their member exists. Both are null if the
+-- session is not parked, and go with the row when it is replayed or revived: who dies again is not
+-- parked any more.
+-- The deed that parked it, in whose name it is replayed.
+ALTER TABLE dead_letters ADD COLUMN parked_by INTEGER;
+-- When its member is looked for next.
+ALTER TABLE dead_letters ADD COLUMN look_at INTEGER CHECK ((look_at IS NULL) = (parked_by IS NULL));
+
+CREATE INDEX dead_letters_parked ON dead_letters (look_at, session_id) WHERE look_at IS NOT NULL;
