@@ -110,7 +110,8 @@ fn settle_in(loaded: &mut Loaded, simulator: &Simulator, folder: &Path) -> Resul
 
 fn introduce(simulator: &Simulator, written: &Summary, file: &Path) {
     println!(
-        "A simulated Stytch and a legacy provider serve at {} and fail now and then.\n\
+        "A simulated Stytch and a legacy provider serve at {}\n\
+         and fail now and then.\n\
          {} rows of legacy sessions are in {}.\n",
         simulator.base_url(),
         written.rows,
@@ -158,7 +159,8 @@ fn what_next(folder: &Path) -> String {
          \x20 the mapping    sqlite3 {folder}/ledger.sqlite 'SELECT hex(legacy_key), member_session_id FROM mappings JOIN sessions ON id = session_id LIMIT 3'\n\
          \x20 the rejects    {folder}/rejects-demo.csv\n\
          \x20 the report     ferry status demo --data {folder}\n\
-         Next: `ferry sim` and `ferry sim export` to try your own settings, then README.md, \"A first real run\"."
+         Next: `ferry sim` and `ferry sim export` to try your own settings, then\n\
+         README.md, \"A first real run\"."
     )
 }
 

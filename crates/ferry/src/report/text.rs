@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::forecast::Forecast;
 use super::{Report, lines, verdict};
+use crate::shape::wrapped;
 
 pub(super) fn render(report: &Report) -> String {
     let mut page = String::new();
@@ -31,11 +32,12 @@ pub(super) fn render(report: &Report) -> String {
             .as_ref()
             .map(|e| format!(" ({e})"))
             .unwrap_or_default();
-        let _ = writeln!(
-            page,
-            "  {:>9}  {} {}{error_type}, e.g. row {}\n             {}",
-            failure.count, failure.state, failure.reason, failure.example_row, failure.remedy
+        let what = format!(
+            "{} {}{error_type}, e.g. row {}",
+            failure.state, failure.reason, failure.example_row
         );
+        page.push_str(&wrapped(&format!("  {:>9}  ", failure.count), &what));
+        page.push_str(&wrapped("             ", failure.remedy));
     }
     if let Some(file) = &report.rejects_file {
         let _ = writeln!(
@@ -55,11 +57,11 @@ pub(super) fn render(report: &Report) -> String {
     }
     page.push('\n');
     if audit.second_look > 0 {
-        let _ = writeln!(
-            page,
-            "  {} attempts get a second look: `ferry sweep`, or the next run, does it when due",
+        let told = format!(
+            "{} attempts get a second look: `ferry sweep`, or the next run, does it when due",
             audit.second_look
         );
+        page.push_str(&wrapped("  ", &told));
     }
     let _ = writeln!(
         page,
