@@ -6,6 +6,7 @@
 
 mod bare_client;
 mod crossing;
+mod desk;
 mod exports;
 mod ferry;
 mod figure;
@@ -124,6 +125,16 @@ enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
         sessions: Option<u64>,
     },
+    /// Measure what an operator asks of a large ledger, on SQLite and on PostgreSQL: plan, books, dead
+    /// letters. Starts both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
+    Desk {
+        #[command(flatten)]
+        shown: Shown,
+        /// Dead sessions; 1,000,000 if not given, 20,000 with --quick. Five times as many sessions are
+        /// in the ledger.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+        sessions: Option<u64>,
+    },
     /// Carry many sessions through faults, watch memory and open files, then audit every session.
     Soak {
         /// How many.
@@ -165,6 +176,11 @@ async fn main() -> Result<ExitCode> {
         Some(Command::Metrics { shown, sessions }) => {
             let length = metrics::Length::new(shown.quick, sessions);
             let report = metrics::carry_out(&ferry, &folder, length, shown.quick).await?;
+            show(&report, &shown)?;
+        }
+        Some(Command::Desk { shown, sessions }) => {
+            let sizes = desk::Sizes::new(shown.quick, sessions);
+            let report = desk::carry_out(&ferry, &folder, sizes, shown.quick).await?;
             show(&report, &shown)?;
         }
         Some(Command::Soak { sessions }) => {

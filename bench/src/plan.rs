@@ -13,7 +13,7 @@ use crate::inserting::{self, Token};
 use crate::measurement::{Measurement, Report};
 use crate::scale::Scale;
 use crate::simulator::Simulator;
-use crate::{bare_client, machine, planning, reading, registering};
+use crate::{bare_client, machine, reading, registering};
 
 /// Where everything is.
 pub(crate) struct Plan<'a> {
@@ -34,9 +34,6 @@ impl Plan<'_> {
         let token_bytes = reading::token_bytes(&exports.many)?;
         let mut measurements = self.raw_parts(&exports).await?;
         let sealed = measurements.last().map(|inserted| inserted.per_second);
-        eprintln!("ferry plan, {} rows", self.scale.many);
-        let planned = planning::measure(self.ferry, &exports.many, self.scale.many)?;
-        measurements.push(planned);
         eprintln!("ferry run, {} rows", self.scale.many);
         let (large, some) = self.on_empty_ledgers(&exports)?;
         measurements.extend(registering::of(&large, self.scale.many, sealed));

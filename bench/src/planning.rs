@@ -8,15 +8,19 @@ use serde_json::Value;
 
 use crate::ferry::{LOOK_EVERY, Running};
 use crate::figure::{mib, micros_each, per_second};
-use crate::measurement::{Goal, Measurement};
+use crate::measurement::{Goal, Measurement, Ratio};
 use crate::process::Mark;
 
 const RATE_GOAL: f64 = 150_000.0;
 
-/// Plans an export of so many rows, from the start of the process to its end.
-pub(crate) fn measure(ferry: &Path, export: &Path, rows: u64) -> Result<Measurement> {
-    let mut command = Command::new(ferry);
+/// Plans an export of so many rows on one core, from the start of the process to its end. `reading` is
+/// the rate of reading alone.
+pub(crate) fn measure(ferry: &Path, export: &Path, rows: u64, reading: f64) -> Result<Measurement> {
+    // Of util-linux. The process is the binary itself, once the core is chosen.
+    let mut command = Command::new("taskset");
     command
+        .args(["--cpu-list", "0"])
+        .arg(ferry)
         .args(["plan", "--json"])
         .arg(export)
         .env_clear()
@@ -24,7 +28,7 @@ pub(crate) fn measure(ferry: &Path, export: &Path, rows: u64) -> Result<Measurem
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut running = Running(command.spawn().context("ferry does not start")?);
+    let mut running = Running(command.spawn().context("taskset does not start")?);
     let begin = Mark::now(running.0.id())?;
     let (lines, plan) = running.read()?;
     let mut peak_kib = 0;
@@ -43,11 +47,15 @@ pub(crate) fn measure(ferry: &Path, export: &Path, rows: u64) -> Result<Measurem
     );
     let rate = per_second(rows, end.since(&begin));
     Ok(Measurement {
-        part: "`ferry plan`".to_owned(),
+        part: "`ferry plan`, on one core".to_owned(),
         n: rows,
         times: 1,
         per_second: rate,
         own_cpu_micros: Some(micros_each(end.cpu_since(&begin), rows)),
+        ratio: Some(Ratio {
+            value: rate / reading,
+            to: "reading",
+        }),
         peak_mib: Some(mib(peak_kib)),
         goals: vec![Goal {
             wanted: "at least 150,000/s",

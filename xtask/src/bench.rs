@@ -5,7 +5,8 @@ use anyhow::Result;
 use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, install_debian};
 
-/// What `bench fleet`, `peers`, `rates` and `metrics` start, unless the environment names servers.
+/// What `bench fleet`, `peers`, `rates`, `metrics` and `desk` start, unless the environment names
+/// servers.
 const SERVERS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["test", "-x", ferry_testbed::rabbitmq::SERVER],
@@ -29,10 +30,8 @@ pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
     if names("peers") {
         install_debian(PYTHON)?;
     }
-    if ["peers", "fleet", "rates", "metrics"]
-        .into_iter()
-        .any(names)
-    {
+    const SERVED: [&str; 5] = ["peers", "fleet", "rates", "metrics", "desk"];
+    if SERVED.into_iter().any(names) {
         install_debian(SERVERS)?;
     }
     run(cargo(&[
