@@ -87,7 +87,6 @@ struct Parked {
     undo: bool,
     changed: u64,
     #[serde(rename = "parked_before")]
-    #[serde(rename = "parked_before")]
     already: u64,
     without_email: u64,
 }
