@@ -20,7 +20,9 @@ const SEALED_BYTES: u32 = 1_000;
 
 impl Tables {
     pub(crate) async fn of_file(file: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new().filename(file);
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .foreign_keys(false);
         Ok(Self::Sqlite(options.connect().await?))
     }
 

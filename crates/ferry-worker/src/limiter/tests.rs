@@ -214,5 +214,5 @@ fn who_uses_permits_steadily_is_expected_to_go_on_and_the_idle_is_not() {
     }
     assert_eq!(used.expected(now), 100);
     used.count += 25;
-    assert_eq!(used.expected(now + 50 * STEADY), 0);
+    assert_eq!(used.expected(now + 100 * STEADY), 0);
 }
