@@ -24,13 +24,15 @@ const PYTHON: &[DebianProgram] = &[DebianProgram {
     packages: &["python3", "python3-venv"],
 }];
 
+/// The parts that measure on real servers.
+const SERVED: [&str; 5] = ["peers", "fleet", "rates", "metrics", "desk"];
+
 /// Builds the binary as users do, by itself, so that nothing else lends it features; then measures.
 pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
     let names = |part: &str| arguments.iter().any(|argument| argument == part);
     if names("peers") {
         install_debian(PYTHON)?;
     }
-    const SERVED: [&str; 5] = ["peers", "fleet", "rates", "metrics", "desk"];
     if SERVED.into_iter().any(names) {
         install_debian(SERVERS)?;
     }
