@@ -15,6 +15,7 @@ mod folder;
 mod inserting;
 mod machine;
 mod measurement;
+mod metrics;
 mod peers;
 mod plan;
 mod planning;
@@ -108,7 +109,22 @@ enum Command {
     },
     /// Measure what one worker and eight make of a limit, known and unknown: some 15 minutes. Starts
     /// both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
-    Rates(Shown),
+    Rates {
+        #[command(flatten)]
+        shown: Shown,
+        /// Measure one part alone.
+        #[arg(long, value_enum)]
+        only: Option<rates::Part>,
+    },
+    /// Measure a scrape of a large ledger, and what metrics cost: some 10 minutes. Starts both servers,
+    /// unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
+    Metrics {
+        #[command(flatten)]
+        shown: Shown,
+        /// Sessions in the ledger that is scraped; 5,000,000 if not given, 50,000 with --quick.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
+        sessions: Option<u64>,
+    },
     /// Measure what an operator asks of a large ledger, on SQLite and on PostgreSQL: plan, books, dead
     /// letters. Starts both servers, unless `TEST_POSTGRES_URL` and `TEST_AMQP_URL` name some.
     Desk {
@@ -153,8 +169,13 @@ async fn main() -> Result<ExitCode> {
             let report = peers::carry_out(&ferry, &folder, sessions, shown.quick).await?;
             show(&report, &shown)?;
         }
-        Some(Command::Rates(shown)) => {
-            let report = rates::carry_out(&ferry, &folder, shown.quick).await?;
+        Some(Command::Rates { shown, only }) => {
+            let report = rates::carry_out(&ferry, &folder, shown.quick, only).await?;
+            show(&report, &shown)?;
+        }
+        Some(Command::Metrics { shown, sessions }) => {
+            let length = metrics::Length::new(shown.quick, sessions);
+            let report = metrics::carry_out(&ferry, &folder, length, shown.quick).await?;
             show(&report, &shown)?;
         }
         Some(Command::Desk { shown, sessions }) => {

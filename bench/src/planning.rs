@@ -15,12 +15,7 @@ const RATE_GOAL: f64 = 150_000.0;
 
 /// Plans an export of so many rows on one core, from the start of the process to its end. `reading` is
 /// the rate of reading alone.
-pub(crate) fn measure(
-    ferry: &Path,
-    export: &Path,
-    rows: u64,
-    reading: f64,
-) -> Result<Measurement> {
+pub(crate) fn measure(ferry: &Path, export: &Path, rows: u64, reading: f64) -> Result<Measurement> {
     // Of util-linux. The process is the binary itself, once the core is chosen.
     let mut command = Command::new("taskset");
     command

@@ -20,6 +20,17 @@ use crate::{machine, reading};
 
 pub(crate) use row::{RateRow, table};
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Known limits.
+    Limits,
+    /// The search for an unknown limit.
+    Search,
+    /// What the limiter costs.
+    Cost,
+}
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Length {
@@ -57,23 +68,36 @@ impl Length {
     }
 }
 
-/// Measures everything. Blocks while children are at work.
-pub(crate) async fn carry_out(ferry: &Path, folder: &Folder, quick: bool) -> Result<Report> {
+/// Measures everything, or one part. Blocks while children are at work.
+pub(crate) async fn carry_out(
+    ferry: &Path,
+    folder: &Folder,
+    quick: bool,
+    only: Option<Part>,
+) -> Result<Report> {
     let machine = machine::described()?;
     let length = Length::new(quick);
     let bench = Bench::start(ferry, folder, Scale::once(length.sessions)).await?;
     crate::exports::write(length.sessions, &[(&bench.export, 0..length.sessions)])?;
+    let is_asked_for = |part| only.is_none_or(|only| only == part);
     let mut rates = Vec::new();
-    for limit in length.limits {
-        for processes in [1, 8] {
-            eprintln!("{limit} per second, {processes} workers");
-            rates.push(paced::measure(&bench, *limit, processes, length.paced).await?);
+    if is_asked_for(Part::Limits) {
+        for limit in length.limits {
+            for processes in [1, 8] {
+                eprintln!("{limit} per second, {processes} workers");
+                rates.push(paced::measure(&bench, *limit, processes, length.paced).await?);
+            }
         }
     }
-    eprintln!("an unknown limit");
-    rates.extend(adapting::measure(&bench, length.minute).await?);
-    eprintln!("what the limiter costs");
-    let measurements = cost::measure(&bench, length.times).await?;
+    if is_asked_for(Part::Search) {
+        eprintln!("an unknown limit");
+        rates.extend(adapting::measure(&bench, length.minute).await?);
+    }
+    let mut measurements = Vec::new();
+    if is_asked_for(Part::Cost) {
+        eprintln!("what the limiter costs");
+        measurements = cost::measure(&bench, length.times).await?;
+    }
     Ok(Report {
         machine,
         servers: Some(bench.servers.described.clone()),

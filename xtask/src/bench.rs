@@ -5,7 +5,8 @@ use anyhow::Result;
 use crate::shell::{cargo, run};
 use crate::tools::{DebianProgram, install_debian};
 
-/// What `bench fleet`, `bench peers`, `bench rates` and `bench desk` start, unless the environment names servers.
+/// What `bench fleet`, `peers`, `rates`, `metrics` and `desk` start, unless the environment names
+/// servers.
 const SERVERS: &[DebianProgram] = &[
     DebianProgram {
         probe: &["test", "-x", ferry_testbed::rabbitmq::SERVER],
@@ -23,13 +24,16 @@ const PYTHON: &[DebianProgram] = &[DebianProgram {
     packages: &["python3", "python3-venv"],
 }];
 
+/// The parts that measure on real servers.
+const SERVED: [&str; 5] = ["peers", "fleet", "rates", "metrics", "desk"];
+
 /// Builds the binary as users do, by itself, so that nothing else lends it features; then measures.
 pub(crate) fn run_all(arguments: &[String]) -> Result<()> {
     let names = |part: &str| arguments.iter().any(|argument| argument == part);
     if names("peers") {
         install_debian(PYTHON)?;
     }
-    if ["peers", "fleet", "rates", "desk"].into_iter().any(names) {
+    if SERVED.into_iter().any(names) {
         install_debian(SERVERS)?;
     }
     run(cargo(&[

@@ -30,12 +30,13 @@ pub(super) async fn measure(desk: &Desk<'_>, tables: &mut Tables) -> Result<Vec<
     let mut counting = Vec::new();
     for _ in 0..desk.sizes.times {
         let began = Instant::now();
-        let count = "SELECT COUNT(*) FROM (SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason) AS r";
+        let count =
+            "SELECT COUNT(*) FROM (SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason) AS r";
         tables.number(count).await?;
         counting.push(began.elapsed().as_secs_f64() * 1e3);
     }
     all.push(row(
-        format!("{}: counting the dead by reason alone", desk.named()),
+        &format!("{}: counting the dead by reason alone", desk.named()),
         dead,
         &counting,
     ));
@@ -56,13 +57,13 @@ pub(super) async fn measure(desk: &Desk<'_>, tables: &mut Tables) -> Result<Vec<
                 measured: format!("{middle:.0} ms"),
                 met: middle < GOAL.as_secs_f64() * 1e3,
             }],
-            ..row(part, dead, &millis)
+            ..row(&part, dead, &millis)
         });
     }
     Ok(all)
 }
 
-fn row(part: String, dead: u64, millis: &[f64]) -> Measurement {
+fn row(part: &str, dead: u64, millis: &[f64]) -> Measurement {
     let middle = median(millis.iter().copied());
     Measurement {
         part: format!("{part}, {middle:.0} ms"),

@@ -11,8 +11,9 @@
 //! A budget is one number in the ledger ([`ferry_core::budget`]); a worker asks for a slice of
 //! permits when those in hand run out, never for more than it has deliveries, so that an idle
 //! worker books nothing. Each permit has a planned time on the ledger's clock and a window on the
-//! process's own, in which its call is sent; what was not sent in it is lost. A ledger that is away
-//! gives no permits. Without any line (an unlimited rate, on loopback) the ledger is not asked.
+//! process's own, in which its call is sent; what was not sent in it is lost. Who uses permits
+//! steadily asks for those of the next moments at once, and for more while the last are used. A
+//! ledger that is away gives no permits. Without any line (an unlimited rate, on loopback) the ledger is not asked.
 
 mod ask;
 mod claimed;
@@ -41,6 +42,10 @@ const HORIZON: Duration = LONGEST_HORIZON.checked_div(2).expect("two is not zero
 
 /// More is asked for when the last permit in hand is nearer than this.
 const RUNNING_OUT: Duration = HORIZON.checked_div(2).expect("two is not zero");
+
+/// Who uses permits steadily asks for those of so long at once: fewer exchanges, and the next one is
+/// under way while the last permits are used. What is booked in vain at the end is no more than that.
+const STEADY: Duration = Duration::from_millis(50);
 
 /// Where all is booked by others, or the rate is low, it is asked again after so long: often enough
 /// for a share of what becomes free, seldom enough for a fleet.
@@ -96,6 +101,7 @@ struct State {
     is_asking: bool,
     /// None begins before this, on the process's clock.
     ask_at: Duration,
+    use_of_permits: Use,
     /// How long exchanges have taken lately, at the most,
     exchange: Duration,
     /// and claims.
@@ -108,6 +114,16 @@ struct State {
     not_before: Moment,
     /// and on the process's.
     held_until: Duration,
+}
+
+/// How many permits are used in [`STEADY`].
+#[derive(Debug, Default)]
+struct Use {
+    /// So many were used since then,
+    count: usize,
+    since: Duration,
+    /// and so many in the time before.
+    steady: usize,
 }
 
 /// What keeps calls back.
@@ -261,6 +277,7 @@ impl Limiter {
         };
         let available = state.hand.len().saturating_sub(left_to_others);
         let planned = state.hand.take(waiting.wanted.min(available), reach);
+        state.use_of_permits.count += planned.len();
         waiting.got(&mut state, planned.len());
         self.ask_if_need_be(&mut state);
         if !planned.is_empty() {
@@ -320,6 +337,19 @@ impl State {
     /// The ledger is to know at once of what was refused.
     fn is_urgent(&self) -> bool {
         !self.is_away && self.reports.hold_a_refusal()
+    }
+}
+
+impl Use {
+    /// So many will be used in the next [`STEADY`], if all goes on as it did.
+    fn expected(&mut self, now: Duration) -> usize {
+        let elapsed = now.saturating_sub(self.since);
+        if elapsed >= STEADY {
+            let shares = elapsed.as_micros() / STEADY.as_micros();
+            self.steady = self.count / usize::try_from(shares).unwrap_or(usize::MAX);
+            (self.count, self.since) = (0, now);
+        }
+        self.steady
     }
 }
 

@@ -66,7 +66,8 @@ impl Crew<'_> {
         let swept = CancellationToken::new();
         let sweeping = async {
             let sweep = async |stop: &CancellationToken| {
-                tokio::join!(sweeper::sweep(tools, stop), self.watch_parked(stop));
+                let watching = Box::pin(self.watch_parked(stop));
+                tokio::join!(sweeper::sweep(tools, stop), watching);
                 Ok(())
             };
             on_duty(Role::Sweeper, self.worker, &tools.ledger, &swept, sweep).await

@@ -132,6 +132,16 @@ fn the_selectors_find_the_workers() {
 }
 
 #[test]
+fn prometheus_is_told_where_a_worker_answers() {
+    let workers = manifest("workers.yaml");
+    let annotations = &workers["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(annotations["prometheus.io/scrape"], "true");
+    assert_eq!(annotations["prometheus.io/path"], "/metrics");
+    let port = &container(&workers)["ports"][0]["containerPort"];
+    assert_eq!(annotations["prometheus.io/port"], port.to_string());
+}
+
+#[test]
 fn what_is_mounted_and_probed_is_there() {
     for name in ["workers.yaml", JOB] {
         let manifest = manifest(name);

@@ -26,7 +26,9 @@ impl Limiter {
         if state.is_asking || !(is_due || state.is_urgent()) {
             return;
         }
-        let wanted = state.wanted.saturating_sub(state.hand.len());
+        let expected = state.use_of_permits.expected(self.now());
+        let wanted = state.wanted.max(expected);
+        let wanted = wanted.saturating_sub(state.hand.len());
         let wanted = NonZeroU32::new(u32::try_from(wanted).unwrap_or(u32::MAX));
         let request = wanted.filter(|_| is_due).map(|wanted| Request {
             wanted,

@@ -202,3 +202,17 @@ async fn who_gives_up_waiting_is_not_counted_any_more() {
     let state = limiter.state();
     assert_eq!((state.wanted, state.claimed), (0, 0));
 }
+
+#[test]
+fn who_uses_permits_steadily_is_expected_to_go_on_and_the_idle_is_not() {
+    let mut used = Use::default();
+    let mut now = Duration::ZERO;
+    for _ in 0..10 {
+        now += STEADY / 4;
+        used.count += 25;
+        used.expected(now);
+    }
+    assert_eq!(used.expected(now), 100);
+    used.count += 25;
+    assert_eq!(used.expected(now + 100 * STEADY), 0);
+}

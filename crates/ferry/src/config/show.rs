@@ -25,7 +25,7 @@ struct Setting {
 
 #[derive(Debug, Serialize)]
 struct RateInForce {
-    name: String,
+    name: &'static str,
     rate: String,
     origin: String,
 }
@@ -63,11 +63,7 @@ pub(crate) fn shown(loaded: &Loaded) -> Result<Shown> {
         }
     };
     let rates = loaded.config.rates.explained()?;
-    let rates = rates.map(|(name, rate, origin)| RateInForce {
-        name: name.to_string(),
-        rate: rate.to_string(),
-        origin: origin.to_string(),
-    });
+    let rates = rates.map(|(name, rate, origin)| RateInForce { name, rate, origin });
     Ok(Shown {
         settings: values.into_iter().map(setting).collect(),
         rates: rates.into(),

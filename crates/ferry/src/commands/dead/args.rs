@@ -150,6 +150,10 @@ pub(crate) struct ReplayArgs {
   ferry dead park --reason member_missing --dry-run
   ferry dead park --run wave-1
   ferry dead park --all --undo")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct ParkArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
@@ -173,6 +177,10 @@ pub(crate) struct ParkArgs {
 #[command(after_help = "Examples:
   ferry dead discard --reason token_refused --dry-run
   ferry dead discard --reason token_refused --yes")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct DiscardArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,

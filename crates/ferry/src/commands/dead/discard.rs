@@ -21,7 +21,8 @@ pub(super) async fn execute(global: Global, args: &DiscardArgs) -> Result<Exit> 
     if args.dry_run || total == 0 {
         ledger.close().await;
         let told = format!("{total} dead sessions would be put aside");
-        return tell(args, args.dry_run, total, &told);
+        tell(args, args.dry_run, total, &told);
+        return Ok(Exit::Done);
     }
     let question = format!("Put {total} dead sessions aside?");
     let unasked = format!("this puts {total} dead sessions aside");
@@ -36,16 +37,16 @@ pub(super) async fn execute(global: Global, args: &DiscardArgs) -> Result<Exit> 
     let put_aside = ledger.discard(&filter, deed).await?;
     ledger.close().await;
     let told = format!("{put_aside} dead sessions are put aside");
-    tell(args, false, put_aside, &told)
+    tell(args, false, put_aside, &told);
+    Ok(Exit::Done)
 }
 
 /// The JSON form is documented in docs/dead-letters.md.
-fn tell(args: &DiscardArgs, dry_run: bool, sessions: u64, told: &str) -> Result<Exit> {
+fn tell(args: &DiscardArgs, dry_run: bool, sessions: u64, told: &str) {
     if args.json {
         let done = serde_json::json!({"dry_run": dry_run, "sessions": sessions});
         println!("{done}");
     } else {
         println!("{told}");
     }
-    Ok(Exit::Done)
 }

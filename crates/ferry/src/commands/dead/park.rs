@@ -55,7 +55,7 @@ async fn park(ledger: &Ledger, filter: &Filter, args: &ParkArgs) -> Result<Parke
         dry_run: args.dry_run,
         undo: false,
         changed,
-        parked_before: before.parked,
+        already: before.parked,
         without_email: before.nameless,
     })
 }
@@ -75,7 +75,7 @@ async fn unpark(ledger: &Ledger, filter: &Filter, args: &ParkArgs) -> Result<Par
         dry_run: args.dry_run,
         undo: true,
         changed,
-        parked_before: before.parked,
+        already: before.parked,
         without_email: before.nameless,
     })
 }
@@ -86,7 +86,8 @@ struct Parked {
     dry_run: bool,
     undo: bool,
     changed: u64,
-    parked_before: u64,
+    #[serde(rename = "parked_before")]
+    already: u64,
     without_email: u64,
 }
 
@@ -98,22 +99,22 @@ impl Parked {
             (true, false) => return format!("{changed} dead sessions are parked no more\n"),
             _ => {}
         }
-        let mut page = if self.dry_run {
-            format!("{changed} dead sessions would be parked\n")
+        let mut lines = vec![if self.dry_run {
+            format!("{changed} dead sessions would be parked")
         } else {
             format!(
-                "{changed} dead sessions are parked: `ferry work` looks for each one's member every {look_every},\nand replays it once that exists\n"
+                "{changed} dead sessions are parked: `ferry work` looks for each one's member every {look_every},\nand replays it once that exists"
             )
-        };
-        if self.parked_before > 0 {
-            page += &format!("{} were parked already\n", self.parked_before);
+        }];
+        if self.already > 0 {
+            lines.push(format!("{} were parked already", self.already));
         }
         if self.without_email > 0 {
-            page += &format!(
-                "{} cannot be: the export gives no email to look for the member by\n",
+            lines.push(format!(
+                "{} cannot be: the export gives no email to look for the member by",
                 self.without_email
-            );
+            ));
         }
-        page
+        lines.join("\n") + "\n"
     }
 }
