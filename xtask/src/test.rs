@@ -1,7 +1,7 @@
 //! `cargo xtask test`.
 
 use anyhow::Result;
-use ferry_testbed::postgres::{PrivatePostgres, SHARED_SETTING};
+use ferry_testbed::postgres::{PrivatePostgres, SHARED_SETTINGS};
 use ferry_testbed::rabbitmq::PrivateBroker;
 use ferry_testbed::{
     AMQP_URL, POSTGRES_URL, SharedBroker, SharedPostgres, docker_answers, shared_broker,
@@ -96,7 +96,7 @@ impl Services {
             Service::Shared(runtime.block_on(shared_postgres())?)
         } else {
             eprintln!("starting a private PostgreSQL");
-            Service::Private(PrivatePostgres::start(SHARED_SETTING)?)
+            Service::Private(PrivatePostgres::start(&SHARED_SETTINGS.join("\n"))?)
         };
         let broker = if is_given(AMQP_URL) {
             Service::Shared(runtime.block_on(shared_broker())?)

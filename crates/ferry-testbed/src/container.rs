@@ -5,7 +5,7 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
 use crate::TestbedError;
-use crate::postgres::SHARED_SETTING;
+use crate::postgres::SHARED_SETTINGS;
 use crate::random::random_name;
 
 const RABBITMQ_IMAGE: &str = "rabbitmq";
@@ -38,7 +38,7 @@ pub(crate) async fn postgres() -> Result<Contained, TestbedError> {
         .with_wait_for(WaitFor::message_on_stdout(up))
         .with_wait_for(WaitFor::message_on_stderr(up))
         .with_env_var("POSTGRES_PASSWORD", &password)
-        .with_cmd(["-c", SHARED_SETTING]);
+        .with_cmd(SHARED_SETTINGS.iter().flat_map(|setting| ["-c", setting]));
     let (container, address) = start(image, POSTGRES_PORT).await?;
     let url = format!("postgres://postgres:{password}@{address}/postgres");
     Ok((container, url))

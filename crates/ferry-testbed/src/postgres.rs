@@ -16,8 +16,9 @@ mod home;
 use home::Home;
 pub use home::is_installed;
 
-/// Setting of the one that tests share: they run beside each other, each with a pool or two.
-pub const SHARED_SETTING: &str = "max_connections=300";
+/// Settings of the one that tests share: they run beside each other, each with a pool or two, and
+/// make hundreds of databases. Nobody kills it, so nothing has to be on disk.
+pub const SHARED_SETTINGS: &[&str] = &["max_connections=300", "fsync=off"];
 /// It is up in some 2 s; recovery after a kill, on two busy cores, takes longer.
 const LONGEST_START: Duration = Duration::from_mins(2);
 /// It has nothing to do but to end its processes, and ends them by force after 5 s.
